@@ -26,8 +26,8 @@ from rasft import models, plugins, rollout
 from rasft.config import ModelConfig, PromptConfig
 from rasft.datasets import Source
 from rasft.engines import EngineOptions, Request, Sampling
-from rasft.language_model import DTYPES
 from rasft.prompts import Renderer, open_renderer
+from rasft.training.language_model import DTYPES
 
 SYSTEM = r"Please reason step by step, and put your final answer within \boxed{}."
 SEED = 0

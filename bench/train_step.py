@@ -28,14 +28,14 @@ import torch
 from torch import Tensor
 
 from rasft import models, plugins
-from rasft.attention import PACKED
-from rasft.batching import Layout, collate
 from rasft.config import ModelConfig
-from rasft.forward import response_logps
-from rasft.language_model import DTYPES, load_model, load_tokenizer
 from rasft.losses import LossInputs, LossSettings
 from rasft.records import TrainingExample
-from rasft.training_log import peak_memory_bytes
+from rasft.training.attention import PACKED
+from rasft.training.batching import Layout, collate
+from rasft.training.forward import response_logps
+from rasft.training.language_model import DTYPES, load_model, load_tokenizer
+from rasft.training.log import peak_memory_bytes
 
 MICRO_BATCH = 2  # the authors'
 Step = Callable[[Any], None]

@@ -14,19 +14,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from rasft import (
-    accuracy,
-    aggregation,
-    jobs,
-    launcher,
-    models,
-    plugins,
-    routing,
-    tables,
-)
+from rasft import accuracy, aggregation, models, plugins, routing, tables
 from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config, TrainingConfig
-from rasft.jobs import TrainingJob
 from rasft.prompts import open_renderer
 from rasft.records import (
     EXPERT,
@@ -42,6 +32,8 @@ from rasft.records import (
     Verdict,
 )
 from rasft.tables import from_table, shard_rows, to_table
+from rasft.training import jobs, launcher
+from rasft.training.jobs import TrainingJob
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from rasft.batching import Layout, Rows, collate
-from rasft.forward import ResponseLogps, response_logps
-from rasft.language_model import DTYPES, load_model
 from rasft.progress import track
 from rasft.records import SequenceScore, TrainingExample
+from rasft.training.batching import Layout, Rows, collate
+from rasft.training.forward import ResponseLogps, response_logps
+from rasft.training.language_model import DTYPES, load_model
 
 Sequence_ = tuple[str, int, tuple[int, ...], tuple[int, ...]]
 

@@ -18,12 +18,14 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from rasft import tables
-from rasft.batching import Batch
-from rasft.checkpoints import Checkpoints, digest_of
 from rasft.config import TrainingConfig
 from rasft.errors import MachineError, UserError
-from rasft.example_store import ExampleStore, convert
-from rasft.jobs import (
+from rasft.records import TrainingExample, TrainingStep
+from rasft.scoring import score
+from rasft.training.batching import Batch
+from rasft.training.checkpoints import Checkpoints, digest_of
+from rasft.training.example_store import ExampleStore, convert
+from rasft.training.jobs import (
     ARROW,
     CHECKPOINTS,
     CURVE,
@@ -35,12 +37,10 @@ from rasft.jobs import (
     read_job,
     write_job,
 )
-from rasft.language_model import load_model, load_tokenizer
-from rasft.launcher import command, launch
-from rasft.records import TrainingExample, TrainingStep
-from rasft.scoring import score
-from rasft.trainer import Trainer
-from rasft.training import check_first, open_accelerator, train
+from rasft.training.language_model import load_model, load_tokenizer
+from rasft.training.launcher import command, launch
+from rasft.training.program import check_first, open_accelerator, train
+from rasft.training.trainer import Trainer
 from tests import tiny_model
 
 CONFIG = TrainingConfig(

@@ -16,7 +16,7 @@ SOURCES = sorted(
 # package -> the only files that may import it
 CONFINED = {
     "vllm": ("rasft/engines/vllm.py",),
-    "trl": ("rasft/rl_training.py",),
+    "trl": ("rasft/training/reinforcement.py",),
     "metaflow": ("flows/",),
 }
 

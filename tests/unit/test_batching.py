@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rasft.batching import Layout, Order, collate, deal, plan_step
 from rasft.records import TrainingExample
+from rasft.training.batching import Layout, Order, collate, deal, plan_step
 
 LENGTHS = st.lists(st.integers(1, 400), min_size=1, max_size=60)
 BUDGETS = st.integers(1, 1000)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from rasft.batching import collate
 from rasft.errors import UserError
-from rasft.forward import CHUNK, ResponseLogps, response_logps
-from rasft.language_model import load_model
 from rasft.records import TrainingExample
 from rasft.scoring import score
+from rasft.training.batching import collate
+from rasft.training.forward import CHUNK, ResponseLogps, response_logps
+from rasft.training.language_model import load_model
 from tests import tiny_model
 
 

@@ -9,9 +9,9 @@ from rasft import config_files, plugins, rollout
 from rasft.config import Config, PromptConfig
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
-from rasft.language_model import load_tokenizer
 from rasft.prompts import Renderer
 from rasft.records import Problem, Rollout
+from rasft.training.language_model import load_tokenizer
 from tests import tiny_model
 
 PROBLEMS = [Problem(id=f"p{i}", prompt=f"What is {i} + 3?", verifier="math") for i in range(5)]

@@ -18,8 +18,8 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from rasft import models, tables
-from rasft.jobs import TrainingJob, write_json
 from rasft.records import TrainingStep
+from rasft.training.jobs import TrainingJob, write_json
 
 _NAME = re.compile(r"step-\d{8}")
 _POSITION = "position.json"

@@ -23,8 +23,8 @@ from typing import Any
 from rasft.config import TrainingConfig
 from rasft.config_files import CONFIGS
 from rasft.errors import MachineError, UserError
-from rasft.jobs import ERROR, MODEL, SUMMARY, clear_outputs
 from rasft.losses import LossSettings
+from rasft.training.jobs import ERROR, MODEL, SUMMARY, clear_outputs
 
 LAUNCHERS = CONFIGS / "accelerate"
 SECONDS_TO_SAVE = 30.0  # between the order to end and the kill
@@ -72,7 +72,7 @@ def world_size(training: TrainingConfig) -> int:
 def command(job_dir: Path, training: TrainingConfig) -> list[str]:
     """The command line that trains the job. Raises UserError for an unknown launcher."""
     processes = world_size(training)
-    program = ["-m", "rasft.training", str(job_dir), "--processes", str(processes)]
+    program = ["-m", "rasft.training.program", str(job_dir), "--processes", str(processes)]
     settings = _launcher_file(training.launcher)
     accelerate = ["-m", "accelerate.commands.launch", "--config_file", str(settings)]
     if _gpus():

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from rasft.attention import PACKED
-from rasft.batching import Batch, collate
 from rasft.errors import UserError
 from rasft.records import TrainingExample
+from rasft.training.attention import PACKED
+from rasft.training.batching import Batch, collate
 
 # Response positions that go through the head together. A CPU is fastest when a chunk's logits
 # stay near its caches (measured), a GPU when the head's gradient is seldom added to.

@@ -1,4 +1,4 @@
-"""The training program: `python -m rasft.training JOB_DIR --processes N`.
+"""The training program: `python -m rasft.training.program JOB_DIR --processes N`.
 
 It is started by `accelerate launch` (see `launcher`), one process for each device; JOB_DIR is laid
 out by `jobs`. It resumes from the newest checkpoint of the same job, saves one every so often, and
@@ -22,11 +22,12 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from transformers.utils.logging import disable_progress_bar
 
-from rasft.checkpoints import Checkpoints, digest_of
 from rasft.config import TrainingConfig
 from rasft.errors import UserError
-from rasft.example_store import ExampleStore, convert
-from rasft.jobs import (
+from rasft.records import TrainingStep
+from rasft.training.checkpoints import Checkpoints, digest_of
+from rasft.training.example_store import ExampleStore, convert
+from rasft.training.jobs import (
     ARROW,
     CHECKPOINTS,
     CURVE,
@@ -39,11 +40,10 @@ from rasft.jobs import (
     read_job,
     write_json,
 )
-from rasft.language_model import load_tokenizer, save_checked
-from rasft.preflight import preflight
-from rasft.records import TrainingStep
-from rasft.trainer import Trainer
-from rasft.training_log import TrainingLog, peak_memory_bytes
+from rasft.training.language_model import load_tokenizer, save_checked
+from rasft.training.log import TrainingLog, peak_memory_bytes
+from rasft.training.preflight import preflight
+from rasft.training.trainer import Trainer
 
 PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 STOPPED = 75  # exit code: told to end, the state is saved, start again
@@ -177,7 +177,7 @@ def _save(trainer: Trainer, job: TrainingJob, job_dir: Path) -> None:
 
 def main() -> int:
     """The command line. A failure that the user can mend is one sentence and exit code 1."""
-    parser = argparse.ArgumentParser(prog="python -m rasft.training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rasft.training.program", description=__doc__)
     parser.add_argument("job_dir", type=Path)
     parser.add_argument("--processes", type=int, required=True, help="refuse to run on fewer")
     arguments = parser.parse_args()

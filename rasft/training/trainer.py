@@ -20,16 +20,16 @@ from accelerate.utils import gather_object
 from torch import Tensor
 
 from rasft import plugins
-from rasft.batching import Batch, Layout, Order, Rows, collate, plan_step
 from rasft.errors import UserError
-from rasft.example_store import ExampleStore
-from rasft.forward import response_logps
-from rasft.jobs import TrainingJob
-from rasft.language_model import load_model
 from rasft.losses import LossInputs, LossSettings
 from rasft.records import TrainingStep
-from rasft.schedule import rate_factor
-from rasft.training_log import peak_memory_bytes
+from rasft.training.batching import Batch, Layout, Order, Rows, collate, plan_step
+from rasft.training.example_store import ExampleStore
+from rasft.training.forward import response_logps
+from rasft.training.jobs import TrainingJob
+from rasft.training.language_model import load_model
+from rasft.training.log import peak_memory_bytes
+from rasft.training.schedule import rate_factor
 
 
 class Trainer:

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from rasft import plugins
-from rasft.attention import PACKED
-from rasft.batching import collate
-from rasft.example_store import ExampleStore
-from rasft.forward import ResponseLogps, response_logps
-from rasft.jobs import TrainingJob
-from rasft.language_model import load_model
 from rasft.losses import LossInputs, LossSettings
 from rasft.records import TrainingExample
+from rasft.training.attention import PACKED
+from rasft.training.batching import collate
+from rasft.training.example_store import ExampleStore
+from rasft.training.forward import ResponseLogps, response_logps
+from rasft.training.jobs import TrainingJob
+from rasft.training.language_model import load_model
 
 ROWS = 4
 MOST_ROWS = 1000  # whose labels are looked at
