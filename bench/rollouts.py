@@ -60,9 +60,8 @@ class Work:
         ]
 
     def ours(self, engine: Any) -> int:
-        rows = rollout.sample(
-            self.problems, self.renderer, engine, self.sampling, self.samples, SEED
-        )
+        wanted = rollout.each(self.problems, range(self.samples))
+        rows = rollout.sample(wanted, self.renderer, engine, self.sampling, SEED)
         return sum(len(row.token_ids) for row in rows)
 
 

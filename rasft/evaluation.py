@@ -39,7 +39,9 @@ def evaluate(
     with plugin.open_engine(str(folder), _options(config, renderer, rows, folder)) as engine:
         drawn = rollout.in_order(
             rows,
-            rollout.sample(rows, renderer, engine, sampling, samples, config.seed),
+            rollout.sample(
+                rollout.each(rows, range(samples)), renderer, engine, sampling, config.seed
+            ),
         )
     verdicts = verification.verify(rows, drawn, settings)
     manifest = {

@@ -22,6 +22,8 @@ from rasft.records import Dropped, Problem, Rollout
 AUTO = "auto"
 PREFERRED, EVERYWHERE = "vllm", "transformers"
 
+Wanted = tuple[Problem, int]  # a sample: the problem and the sample index
+
 
 def roll_out(
     config: Config, problems: Sequence[Problem], renderer: Renderer, policy: Path
@@ -50,9 +52,8 @@ def roll_out(
     if not fitting:
         return [], dropped, sampler
     with plugin.open_engine(str(policy), options) as engine:
-        drawn = sample(
-            fitting, renderer, engine, sampling, settings.samples_per_problem, config.seed
-        )
+        wanted = each(fitting, range(settings.samples_per_problem))
+        drawn = sample(wanted, renderer, engine, sampling, config.seed)
         return in_order(fitting, drawn), dropped, sampler
 
 
@@ -103,21 +104,24 @@ def split_by_room(
     return fitting, dropped
 
 
+def each(problems: Sequence[Problem], indices: Sequence[int]) -> list[Wanted]:
+    """The samples of these indices of every problem."""
+    return [(problem, index) for problem in problems for index in indices]
+
+
 def sample(
-    problems: Sequence[Problem],
+    wanted: Sequence[Wanted],
     renderer: Renderer,
     engine: Engine,
     sampling: Sampling,
-    samples: int,
     run_seed: int,
 ) -> Iterator[Rollout]:
-    """Yield `samples` rollouts of each problem as they finish.
+    """Yield the wanted rollouts as they finish.
 
     Raises MachineError if the engine ends before every sample is there.
     """
-    keys = [(problem, index) for problem in problems for index in range(samples)]
-    prompts = {problem.id: renderer.prompt_ids(problem) for problem in problems}
-    requests = [Request(prompts[p.id], seed_of(run_seed, p.id, index)) for p, index in keys]
+    prompts = {problem.id: renderer.prompt_ids(problem) for problem, _ in wanted}
+    requests = [Request(prompts[p.id], seed_of(run_seed, p.id, index)) for p, index in wanted]
     completions = track(
         _whole(engine.generate(requests, sampling), len(requests)),
         len(requests),
@@ -126,7 +130,7 @@ def sample(
         tokens=lambda pair: len(pair[1].token_ids),
     )
     for number, completion in completions:
-        problem, index = keys[number]
+        problem, index = wanted[number]
         yield Rollout(
             problem_id=problem.id,
             sample_index=index,

@@ -60,10 +60,11 @@ class Faulty:
         yield from ((index, Completion((5, 2), "stop")) for index in self.indices)
 
 
-def sample(problems: Sequence[Problem], renderer: Renderer, engine, **over) -> list[Rollout]:
-    drawn = rollout.sample(
-        problems, renderer, engine, SAMPLING, **({"samples": 3, "run_seed": 1} | over)
-    )
+def sample(
+    problems: Sequence[Problem], renderer: Renderer, engine, samples: int = 3, run_seed: int = 1
+) -> list[Rollout]:
+    wanted = rollout.each(problems, range(samples))
+    drawn = rollout.sample(wanted, renderer, engine, SAMPLING, run_seed)
     return rollout.in_order(problems, drawn)
 
 
