@@ -9,7 +9,9 @@ import click
 
 from rasft import config_files
 from rasft.config import VerificationConfig
-from rasft.errors import RasftError
+from rasft.errors import RasftError, UserError
+
+DEFAULT = config_files.CONFIGS / "demo.yaml"  # what the flow runs where nothing is named
 
 
 class Commands(click.Group):
@@ -58,3 +60,20 @@ def verify(rows: Path, output: Path, config_path: Path | None, keep_output: bool
 
     settings = config_files.load(config_path).verification if config_path else VerificationConfig()
     sys.exit(run_verify(rows, output, keep_output=keep_output, settings=settings))
+
+
+@main.command()
+@click.option("--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT)
+def champion(config_path: Path) -> None:
+    """Print the model that the config's schedule has promoted: run, metrics, when and why."""
+    from rasft import champion as pointers
+
+    config = config_files.load(config_path)
+    place = pointers.path(config)
+    found = pointers.read(place)
+    if found is None:
+        raise UserError(
+            f"there is no champion yet at {place}: nothing was promoted, and the base "
+            f"{config.model.path} is the model in use"
+        )
+    click.echo(pointers.describe(found, place))

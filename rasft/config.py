@@ -223,6 +223,19 @@ class EvaluationConfig(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
 
+class ScheduleConfig(Section):
+    """When a champion is trained anew, and what a candidate must show (flows/retrain_flow.py)."""
+
+    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")] | None = None  # "minute hour day ..."
+    timezone: str | None = None  # of cron, such as "Europe/Berlin"; null: the cluster's
+    event: str | None = None  # the Argo event that tells of new data
+    only_new_data: bool = True  # a tick with the champion's own training problems ends at once
+    champion: str | None = None  # the pointer file, local or fsspec; null: in the cache, by name
+    margin: Share = 0.02  # how far one benchmark may fall, as a share of 1 ...
+    margins: dict[str, Share] = {}  # ... and for single benchmarks, by name
+    min_problems: Count = 30  # judged for both, over all benchmarks; fewer cannot tell
+
+
 class Config(Section):
     """Every value of a run."""
 
@@ -239,3 +252,4 @@ class Config(Section):
     verification: VerificationConfig = VerificationConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    schedule: ScheduleConfig = ScheduleConfig()

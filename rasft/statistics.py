@@ -89,6 +89,25 @@ def difference(
     return mean(trained - base, samples, confidence, seed)
 
 
+def macro_mean(
+    parts: Sequence[Scores], samples: int = 10_000, confidence: float = 0.95, seed: int = 0
+) -> Estimate:
+    """The mean of several means that count alike, such as an average over benchmarks.
+
+    Each resample draws problems within each part, so every part keeps its size. `scored` is the
+    number of problems in all; NaN where a part, or everything, has none.
+    """
+    scored = [part[~np.isnan(part)] for part in parts]
+    if not scored or not all(len(part) for part in scored):
+        return Estimate(math.nan, math.nan, math.nan, sum(map(len, scored)), confidence)
+    value = float(np.mean([part.mean() for part in scored]))
+    means = np.mean(
+        [_resampled_means(part, samples, seed + n) for n, part in enumerate(scored)], axis=0
+    )
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(value, float(low), float(high), sum(map(len, scored)), confidence)
+
+
 def _resampled_means(scored: Scores, samples: int, seed: int) -> Scores:
     generator = np.random.default_rng(seed)
     size = len(scored)
