@@ -77,3 +77,32 @@ def champion(config_path: Path) -> None:
             f"{config.model.path} is the model in use"
         )
     click.echo(pointers.describe(found, place))
+
+
+@main.command()
+@click.argument("ids", nargs=-1, metavar="[RUN]...")
+@click.option("--tag", "tags", multiple=True, help="Take the runs with this tag; all, if several.")
+@click.option("--metric", default="avg", show_default=True, help="avg, maj, or pass@K.")
+@click.option("--baseline", default=None, help="The row to compare with; sft by default.")
+@click.option("--published", "beside", multiple=True, help="A published row to put beside ours.")
+@click.option("--output", type=click.Path(path_type=Path), default=None, metavar="FOLDER")
+def tables(
+    ids: tuple[str, ...],
+    tags: tuple[str, ...],
+    metric: str,
+    baseline: str | None,
+    beside: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Rebuild the table of stored runs: Markdown here, or every form in FOLDER."""
+    from rasft import table_text, tables_command
+
+    built = tables_command.table(ids, tags, metric, baseline, beside)
+    if output is None:
+        click.echo(table_text.markdown(built), nl=False)
+    else:
+        click.echo("\n".join(str(path) for path in tables_command.write(built, output)))
+
+
+if __name__ == "__main__":
+    main()

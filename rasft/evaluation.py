@@ -97,6 +97,7 @@ def _row(
         problem_id=problem_id,
         correct=tuple(s is Status.CORRECT if s.is_decided else None for s in statuses),
         statuses=tuple(statuses),
+        answers=tuple(verdicts[index].answer for index in range(samples)),
     )
 
 

@@ -196,3 +196,4 @@ class BenchmarkResult:
     problem_id: str
     correct: tuple[bool | None, ...]  # one for each sample; None where undecided
     statuses: tuple[str, ...]
+    answers: tuple[str | None, ...] = ()  # what the verifier read; for majority votes

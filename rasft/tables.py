@@ -37,9 +37,13 @@ def to_table(records: Iterable[Any], record: type) -> pa.Table:
 
 
 def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
-    """The rows of a table as records. Raises KeyError if a column is missing."""
+    """The rows of a table as records; a column that an older run lacks takes its default.
+
+    Raises KeyError if a column without a default is missing.
+    """
     convert = {name: _reader(hint) for name, hint in typing.get_type_hints(record).items()}
-    columns = {name: map(convert[name], table[name].to_pylist()) for name in schema(record).names}
+    names = [n for n in schema(record).names if n in table.column_names or _is_needed(record, n)]
+    columns = {name: map(convert[name], table[name].to_pylist()) for name in names}
     return [
         record(**dict(zip(columns, row, strict=True)))
         for row in zip(*columns.values(), strict=True)
@@ -67,6 +71,11 @@ def write(table: pa.Table, path: Path) -> None:
 def read(path: Path) -> pa.Table:
     """Read a Parquet file written by `write`."""
     return pq.read_table(path)
+
+
+def _is_needed(record: type, name: str) -> bool:
+    field = record.__dataclass_fields__[name]  # type: ignore[attr-defined]
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _field(name: str, hint: Any) -> pa.Field:

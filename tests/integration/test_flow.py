@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from metaflow import Run, Runner, namespace
 
+from rasft.accuracy import Accuracy
 from rasft.records import (
     EXPERT,
     BenchmarkResult,
@@ -25,6 +26,8 @@ from rasft.tables import from_table
 pytestmark = [pytest.mark.docker, pytest.mark.model]
 
 FLOW = str(Path(__file__).parents[2] / "flows" / "rasft_flow.py")
+STORE = "METAFLOW_DATASTORE_SYSROOT_LOCAL"  # read by the processes that a test starts
+CELL = ("heldout_math", "trained")
 SMALL = """
 extends: demo
 name: small
@@ -46,12 +49,14 @@ evaluation:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder far from the repository: the flow must run from anywhere."""
+    """A folder far from the repository: the flow must run from anywhere. Its datastore is apart."""
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "small.yaml").write_text(SMALL)
     before = Path.cwd()
     os.chdir(folder)
-    yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STORE, str(tmp_path_factory.mktemp("datastore")))
+        yield folder
     os.chdir(before)
 
 
@@ -64,11 +69,15 @@ def run(workplace: Path) -> Run:
     with runner(config=[("cfg", "small.yaml")]).run() as running:
         assert running.status == "successful", running.stderr[-3000:]
         namespace(None)
-        return Run(running.run.pathspec)
+        return running.run
 
 
 def records(run: Run, name: str, record: type) -> list:
     return from_table(run["end"].task[name].data, record)
+
+
+def accuracies(run: Run) -> list[Accuracy]:
+    return records(run, "accuracies", Accuracy)
 
 
 def test_every_sample_has_a_verdict(run: Run) -> None:
@@ -143,12 +152,40 @@ def test_the_report_is_on_disk_and_in_the_card(run: Run, workplace: Path) -> Non
 def test_resume_from_verify_samples_nothing_again(run: Run) -> None:
     with runner().resume(step_to_rerun="verify", origin_run_id=run.id) as again:
         assert again.status == "successful", again.stderr[-3000:]
-        resumed = Run(again.run.pathspec)
+        resumed = again.run
     for name in ("rollouts", "verdicts", "examples", "results"):
         fresh, old = resumed["end"].task[name].data, run["end"].task[name].data
         if name == "verdicts":  # the time a verdict took differs
             fresh, old = (table.drop_columns(["seconds"]) for table in (fresh, old))
         assert fresh.equals(old), name
+
+
+def table_of(run: Run, folder: Path, cwd: Path) -> dict[str, bytes]:
+    """Every file that `rasft tables` writes in a process of its own."""
+    command = [sys.executable, "-m", "rasft.cli", "tables", run.id, "--output", str(folder)]
+    path = {"PYTHONPATH": str(Path(FLOW).parents[1])}
+    subprocess.run(command, check=True, cwd=cwd, env=os.environ | path)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_the_table_is_rebuilt_from_the_datastore_alone(
+    run: Run, workplace: Path, tmp_path: Path
+) -> None:
+    """The folder that the run was started in is gone, and the table is the same, byte for byte."""
+    before = table_of(run, tmp_path / "before", workplace)
+    kept = workplace.rename(workplace.with_name("moved away"))
+    try:
+        after = table_of(run, tmp_path / "after", tmp_path)
+    finally:
+        kept.rename(workplace)
+    assert after == before
+    assert set(before) == {"table.md", "table.tex", "table.csv", "table.html", "cells.json"}
+    shown = before["table.md"].decode()
+    rows = [line.split("|")[1].strip() for line in shown.splitlines() if line.startswith("|")]
+    assert rows[2:5] == ["base", "warm-up", "rasft"]
+    assert run.pathspec in shown
+    (found,) = [a for a in accuracies(run) if (a.benchmark, a.checkpoint) == CELL]
+    assert f",{found.mean:g}," in before["table.csv"].decode()
 
 
 @pytest.mark.parametrize(

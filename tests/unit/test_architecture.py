@@ -17,7 +17,7 @@ SOURCES = sorted(
 CONFINED = {
     "vllm": ("rasft/engines/vllm.py",),
     "trl": ("rasft/training/reinforcement.py",),
-    "metaflow": ("flows/",),
+    "metaflow": ("flows/", "rasft/runs.py"),
 }
 
 

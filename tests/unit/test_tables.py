@@ -50,6 +50,14 @@ def test_optional_and_enum_fields_come_back() -> None:
     assert tables.from_table(tables.to_table([group], Group), Group) == [group]
 
 
+def test_a_column_that_an_older_run_lacks_takes_its_default() -> None:
+    result = BenchmarkResult("b", "base", "p", (True,), ("correct",), ("5",))
+    older = tables.to_table([result], BenchmarkResult).drop_columns(["answers"])
+    assert tables.from_table(older, BenchmarkResult)[0].answers == ()
+    with pytest.raises(KeyError, match="statuses"):
+        tables.from_table(older.drop_columns(["statuses"]), BenchmarkResult)
+
+
 def test_shards_hold_every_row_once_and_pickle_small() -> None:
     rows = [Problem(id=str(i), prompt="x" * 1000, verifier="math") for i in range(1000)]
     table = tables.to_table(rows, Problem)

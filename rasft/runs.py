@@ -1,0 +1,126 @@
+"""Finished runs from the datastore, by id or tag: the only module of the library with Metaflow.
+
+Nothing is computed here and no model is loaded. Where the datastore is, Metaflow's own settings
+say (METAFLOW_DATASTORE_SYSROOT_LOCAL, or a remote one); by default it is `.metaflow` in this
+folder or one above it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rasft.cells import StoredRun
+from rasft.errors import UserError
+from rasft.records import BenchmarkResult
+from rasft.tables import from_table
+
+if os.environ.get("USER", "root") == "root":
+    os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root
+
+NEEDED = ("cfg", "provenance", "results", "manifests", "curve")
+
+
+def read(ids: Sequence[str] = (), tags: Sequence[str] = ()) -> list[StoredRun]:
+    """The runs with these ids and those that carry all these tags, oldest first.
+
+    An id is `RasftFlow/12`, or `12` alone. Raises UserError where there is none, or one that is
+    still going on.
+    """
+    from metaflow.client.core import namespace
+
+    namespace(None)  # whoever made the run
+    found = {run.pathspec: run for run in [*_by_id(ids), *_by_tag(tags)]}
+    if not found:
+        raise UserError(f"no run has the tags {', '.join(tags)}" if tags else "name a run or a tag")
+    return [_stored(run) for run in sorted(found.values(), key=lambda run: run.created_at)]
+
+
+def _by_id(ids: Sequence[str]) -> Iterator[Any]:
+    from metaflow.client.core import Run
+    from metaflow.exception import MetaflowException
+
+    for wanted in ids:
+        names = [wanted] if "/" in wanted else [f"{flow.id}/{wanted}" for flow in _flows()]
+        for name in names:
+            try:
+                yield Run(name)
+                break
+            except MetaflowException:
+                continue
+        else:
+            raise UserError(
+                f"there is no run {wanted!r} in this datastore; run this where the flow ran, or "
+                "set METAFLOW_DATASTORE_SYSROOT_LOCAL to the folder that holds its .metaflow"
+            )
+
+
+def _by_tag(tags: Sequence[str]) -> Iterator[Any]:
+    if tags:
+        for flow in _flows():
+            yield from (run for run in flow.runs(*tags) if _trains(run))
+
+
+def _flows() -> list[Any]:
+    from metaflow.client.core import Metaflow
+
+    return list(Metaflow())
+
+
+def _trains(run: Any) -> bool:
+    """Whether a run is of a flow that trains; others may carry the same tag."""
+    return "cfg" in _artifacts(run["start"].task) if _has_started(run) else False
+
+
+def _has_started(run: Any) -> bool:
+    return any(step.id == "start" for step in run) and run["start"].task is not None
+
+
+def _stored(run: Any) -> StoredRun:
+    if not run.finished:
+        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
+    if not run.successful:
+        return _failed(run)
+    task = run["end"].task
+    held = _artifacts(task)
+    if missing := [name for name in NEEDED if name not in held]:
+        raise UserError(
+            f"run {run.pathspec} holds no {missing[0]!r}: it is no training run with results"
+        )
+    return StoredRun(
+        id=run.pathspec,
+        config=_plain(task["cfg"].data),
+        provenance=task["provenance"].data,
+        results=from_table(task["results"].data, BenchmarkResult),
+        manifests=task["manifests"].data,
+        curve=_rows(task["curve"].data),
+    )
+
+
+def _failed(run: Any) -> StoredRun:
+    start = run["start"].task if _has_started(run) else None
+    if start is None or "cfg" not in _artifacts(start):
+        raise UserError(f"run {run.pathspec} failed before it began; leave it out")
+    return StoredRun(run.pathspec, _plain(start["cfg"].data), {}, (), (), (), _first_line(run))
+
+
+def _first_line(run: Any) -> str:
+    """What the first failed task said: its exception, or the last line of its log."""
+    for task in sorted((t for step in run for t in step), key=lambda task: task.created_at):
+        if task.finished and not task.successful:
+            said = str(task.exception or "") or task.stderr.strip().rpartition("\n")[2]
+            return f"{task.pathspec.split('/')[2]}: {(said.splitlines() or ['no message'])[0]}"
+    return "it was stopped before a task could fail"
+
+
+def _artifacts(task: Any) -> set[str]:
+    return {artifact.id for artifact in task}
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    return dict(config.to_dict() if hasattr(config, "to_dict") else config)
+
+
+def _rows(table: Any) -> list[dict[str, float]]:
+    return [] if table is None else list(table.to_pylist())
