@@ -64,15 +64,20 @@ class EveryStep(FlowMutator):
             each.add_decorator(plain_errors)
 
 
-class BaseFlow(FlowSpec):
-    """A flow over one config, whose models are folders."""
-
-    cfg = Config(
+def config_of(default: str) -> Config:
+    """The config of a flow: --config cfg FILE, or the named file of configs/."""
+    return Config(
         "cfg",
-        default=str(config_files.CONFIGS / "demo.yaml"),
+        default=str(config_files.CONFIGS / f"{default}.yaml"),
         parser=parse_config,
         help="YAML of the run; see configs/",
     )
+
+
+class BaseFlow(FlowSpec):
+    """A flow over one config, whose models are folders."""
+
+    cfg = config_of("demo")
 
     @property
     def config(self) -> RunConfig:

@@ -7,7 +7,7 @@ the project's classes have moved on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ import pyarrow as pa
 from rasft import accuracy, aggregation, models, plugins, routing, tables
 from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config, TrainingConfig
+from rasft.errors import UserError
 from rasft.prompts import open_renderer
 from rasft.records import (
     EXPERT,
@@ -55,6 +56,19 @@ class Sampled(NamedTuple):
     sampler: str  # engine and version
 
 
+def check_method(config: Config, trains: Collection[str]) -> None:
+    """Raise UserError unless the method trains on what this flow makes (a plugin's EXAMPLES)."""
+    method = config.training.method
+    kind = plugins.load("losses", method).EXAMPLES
+    if kind not in trains:
+        known = plugins.names("losses")
+        fitting = [name for name in known if plugins.load("losses", name).EXAMPLES in trains]
+        raise UserError(
+            f"training.method = {method!r} trains on rollouts, which this flow does not sample: "
+            f"run flows/rasft_flow.py, or set one of: {', '.join(fitting)}"
+        )
+
+
 def warm_up(config: Config, problems: pa.Table, base: Path, folder: Path) -> Trained | None:
     """The expert stage before the round: plain supervised training on problems of its own."""
     if config.warmup is None:
@@ -90,6 +104,16 @@ def score_experts(config: Config, rows: pa.Table, policy: Path, shard: int) -> p
         for row in mine
     ]
     return to_table(_score(config, policy, sequences), SequenceScore)
+
+
+def read_experts(config: Config, rows: pa.Table, policy: Path, shard: int) -> pa.Table:
+    """As `score_experts`, but without log-probabilities for a method that reads none."""
+    if plugins.load("losses", config.training.method).USES_REFERENCE:
+        return score_experts(config, rows, policy, shard)
+    renderer = open_renderer(policy, config.prompts)
+    mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
+    unscored = [SequenceScore(p.id, EXPERT, renderer.response_ids(p.expert), ()) for p in mine]
+    return to_table(unscored, SequenceScore)
 
 
 def route(config: Config, scores: pa.Table) -> pa.Table:
@@ -136,6 +160,12 @@ def group(config: Config, routes: pa.Table, rollouts: pa.Table, verdicts: pa.Tab
         config,
     )
     return to_table(groups, Group)
+
+
+def expert_groups(config: Config, rows: pa.Table) -> pa.Table:
+    """Groups of problems that nobody rolls out: each trains on its expert alone. Group rows."""
+    routes = [Route(problem.id, routing.OTHER, False) for problem in from_table(rows, Problem)]
+    return to_table(aggregation.build_groups(routes, (), (), config), Group)
 
 
 def examples(

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -20,6 +20,8 @@ from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config
 from rasft.records import Dropped, Group, Verdict
 from rasft.tables import from_table
+
+Row = TypeVar("Row")
 
 # A bootstrap over fewer problems looks surer than it is: over one it is a point.
 FEWEST_PROBLEMS = 8
@@ -51,14 +53,14 @@ class RunResults:
 
 
 def of_run(config: Config, run: Any) -> RunResults:
-    """The results of a finished run, from its artifacts by name."""
-    dropped = [run.dropped, run.unsampled]
+    """The results of a finished run, from its artifacts by name; some flows make no rollouts."""
+    dropped = [*_records(run, "dropped", Dropped), *_records(run, "unsampled", Dropped)]
     return RunResults(
         config=config,
-        provenance={**run.provenance, "sampler": run.sampler},
-        groups=from_table(run.groups, Group),
-        verdicts=from_table(run.verdicts, Verdict),
-        dropped=[row for table in dropped for row in from_table(table, Dropped)],
+        provenance={**run.provenance, "sampler": getattr(run, "sampler", "none")},
+        groups=_records(run, "groups", Group),
+        verdicts=_records(run, "verdicts", Verdict),
+        dropped=dropped,
         warmup_curve=_rows(run.warmup_curve),
         curve=_rows(run.curve),
         accuracies=from_table(run.accuracies, Accuracy),
@@ -69,18 +71,24 @@ def of_run(config: Config, run: Any) -> RunResults:
 
 def sections(results: RunResults) -> list[Section]:
     """The report, most wanted first."""
-    found = [
-        Section("Accuracy", _accuracy_text(results), plots.accuracy(results.accuracies)),
-        Section("Solvability", _solvability_text(results), plots.solvability(results.groups)),
-        Section("Weights", _weights_text(results), plots.weights(results.groups)),
-        Section("Training", _training_text(results), plots.curve(results.curve, "Training")),
+    found = [Section("Accuracy", _accuracy_text(results), plots.accuracy(results.accuracies))]
+    if any(group.sampled for group in results.groups):
+        solvability = plots.solvability(results.groups)
+        found += [
+            Section("Solvability", _solvability_text(results), solvability),
+            Section("Weights", _weights_text(results), plots.weights(results.groups)),
+        ]
+    found.append(
+        Section("Training", _training_text(results), plots.curve(results.curve, "Training"))
+    )
+    if results.warmup_curve:
+        text = "The short expert stage before the round."
+        found.append(Section("Warm-up", text, plots.curve(results.warmup_curve, "Warm-up")))
+    return [
+        *found,
         Section("Verdicts and dropped rows", _counts_text(results)),
         Section("Configuration and provenance", _provenance_text(results)),
     ]
-    if results.warmup_curve:
-        text = "The short expert stage before the round."
-        found.insert(4, Section("Warm-up", text, plots.curve(results.warmup_curve, "Warm-up")))
-    return found
 
 
 def write(parts: Sequence[Section], folder: Path) -> Path:
@@ -106,6 +114,11 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 
 def _cell(value: object) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _records(run: Any, name: str, record: type[Row]) -> list[Row]:
+    table = getattr(run, name, None)
+    return from_table(table, record) if table is not None else []
 
 
 def _rows(table: pa.Table | None) -> list[dict[str, float]]:

@@ -1,0 +1,45 @@
+"""Supervised fine-tuning on the expert responses alone, by any loss that needs no rollouts.
+
+python flows/sft_flow.py run                                              the demo, by plain SFT
+python flows/sft_flow.py --config cfg configs/variants/dft.yaml run       another loss
+"""
+
+import bootstrap  # noqa: F401 isort: skip
+from metaflow import model, step
+
+from flows.base import EveryStep, config_of
+from flows.stages import Supervised
+from rasft import pipeline
+
+
+@EveryStep
+class SftFlow(Supervised):
+    """score -> train -> evaluate, over problems."""
+
+    TRAINS = ("expert",)
+    cfg = config_of("demo_sft")
+
+    @model
+    @step
+    def score(self):
+        """The expert responses, with the reference's log-probs where the loss reads any."""
+        self.expert_scores = pipeline.read_experts(
+            self.config, self.problems, self.policy(), self.input
+        )
+        self.next(self.gather)
+
+    @model
+    @step
+    def gather(self, inputs):
+        """Each expert response is a training example."""
+        self.expert_scores = pipeline.concat(branch.expert_scores for branch in inputs)
+        self.merge_artifacts(inputs)
+        self.groups = pipeline.expert_groups(self.config, self.problems)
+        self.examples = pipeline.examples(
+            self.config, self.problems, self.groups, self.expert_scores, self.policy()
+        )
+        self.next(self.train)
+
+
+if __name__ == "__main__":
+    SftFlow()
