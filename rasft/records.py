@@ -197,3 +197,25 @@ class BenchmarkResult:
     correct: tuple[bool | None, ...]  # one for each sample; None where undecided
     statuses: tuple[str, ...]
     answers: tuple[str | None, ...] = ()  # what the verifier read; for majority votes
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodResult(BenchmarkResult):
+    """One row of a comparison's 0/1 matrix: a BenchmarkResult of a method under a seed."""
+
+    method: str  # as the comparison names it; "base" and "warm-up" are where the others start
+    seed: int
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One cell of a comparison, a method under one seed: how it went and what it was made by."""
+
+    method: str  # as the comparison names it
+    seed: int
+    failure: str | None  # the first line of what went wrong; None where the cell is whole
+    config: str  # JSON of the whole config that the cell ran by
+    fingerprint: str = ""  # of the trained model, as Checkpoint has it
+    steps: int = 0  # optimizer steps
+    seconds: float = 0.0  # of training
+    notes: tuple[str, ...] = ()  # what a reader must know, such as a reward that never came

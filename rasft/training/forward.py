@@ -7,6 +7,8 @@ vocabulary exists. Softmax in fp32, since a log-prob read from bf16 logits' soft
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from rasft.errors import UserError
+from rasft.losses import LossInputs
 from rasft.records import TrainingExample
 from rasft.training.attention import PACKED
 from rasft.training.batching import Batch, collate
@@ -35,17 +38,29 @@ class ResponseLogps(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Log-probs of the response tokens, nats."""
-        hidden_ND = self._hidden(batch).index_select(0, batch.source_N)
+    def forward(self, batch: Batch, reference: Predictions | None = None) -> Tensor:
+        """Log-probs of the response tokens, nats; with a reference (2, B, T), of which the second
+        is KL(reference || this model) over the vocabulary at each position, nats."""
+        hidden_ND = self.hidden(batch)
         size = CHUNK[hidden_ND.device.type]
-        chunks = zip(torch.split(hidden_ND, size), torch.split(batch.target_N, size), strict=True)
-        logp_N = torch.cat([self._chunk(hidden, target) for hidden, target in chunks])
-        zeros_BT = torch.zeros(batch.mask_BT.shape, dtype=torch.float32, device=logp_N.device)
-        return zeros_BT.masked_scatter(batch.mask_BT, logp_N)
+        pieces = zip(torch.split(hidden_ND, size), torch.split(batch.target_N, size), strict=True)
+        if reference is None:
+            parts = [self._again(token_logps, *piece) for piece in pieces]
+        else:
+            others = torch.split(reference.hidden_ND, size)
+            parts = [
+                self._again(logps_and_divergence, *piece, reference.head, other)
+                for piece, other in zip(pieces, others, strict=True)
+            ]
+        return _spread(torch.cat(parts, dim=-1), batch.mask_BT)
 
-    def _hidden(self, batch: Batch) -> Tensor:
-        """Last hidden states of all positions, flattened to (R * S, D)."""
+    @torch.no_grad()
+    def predictions(self, batch: Batch) -> Predictions:
+        """What this model predicts the response tokens from, for another's divergence from it."""
+        return Predictions(self.hidden(batch), self.model.get_output_embeddings())
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """The hidden states that predict the response tokens, (N, D)."""
         mask = batch.attention_mask_RS
         extent = {"sequence_lengths": batch.lengths} if mask is None else {"attention_mask": mask}
         output = self.model.base_model(
@@ -54,14 +69,35 @@ class ResponseLogps(nn.Module):
             use_cache=False,
             **extent,
         )
-        return output.last_hidden_state.flatten(0, 1)  # type: ignore[no-any-return]
+        hidden_ND: Tensor = output.last_hidden_state.flatten(0, 1).index_select(0, batch.source_N)
+        return hidden_ND
 
-    def _chunk(self, hidden_ND: Tensor, target_N: Tensor) -> Tensor:
+    def _again(self, of_chunk: Callable[..., Tensor], *arguments: Any) -> Tensor:
+        """Values of one chunk, whose logits are computed again in the backward pass."""
         head = self.model.get_output_embeddings()
         if not torch.is_grad_enabled():
-            return token_logps(head, hidden_ND, target_N)
-        logp_N: Tensor = checkpoint(token_logps, head, hidden_ND, target_N, use_reentrant=False)
-        return logp_N
+            return of_chunk(head, *arguments)
+        values: Tensor = checkpoint(of_chunk, head, *arguments, use_reentrant=False)
+        return values
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's predictions before its head: hidden states (N, D). Logits are made by chunks."""
+
+    hidden_ND: Tensor
+    head: nn.Module
+
+
+def loss_inputs(
+    module: Callable[..., Tensor], batch: Batch, reference: ResponseLogps | None = None
+) -> LossInputs:
+    """What a loss sees of a batch; with a reference also the divergence from it."""
+    if reference is None:
+        logp_BT, kl_BT = module(batch), None
+    else:
+        logp_BT, kl_BT = module(batch, reference.predictions(batch))
+    return LossInputs(logp_BT, batch.reference_logp_BT, batch.mask_BT, batch.weights_B, kl_BT)
 
 
 def response_logps(model: Any, packed: bool) -> ResponseLogps:
@@ -106,3 +142,26 @@ def token_logps(head: nn.Module, hidden_ND: Tensor, target_N: Tensor) -> Tensor:
     """log softmax(head(hidden)) at the targets, (N,), fp32."""
     logits_NV: Tensor = head(hidden_ND)
     return logits_NV.float().log_softmax(dim=-1).gather(1, target_N[:, None])[:, 0]
+
+
+def logps_and_divergence(
+    head: nn.Module,
+    hidden_ND: Tensor,
+    target_N: Tensor,
+    reference_head: nn.Module,
+    reference_ND: Tensor,
+) -> Tensor:
+    """As `token_logps`, and KL(reference || model) at each position: (2, N), fp32."""
+    logits_NV: Tensor = head(hidden_ND)
+    logps_NV = logits_NV.float().log_softmax(dim=-1)
+    with torch.no_grad():
+        expected_NV = reference_head(reference_ND).float().log_softmax(dim=-1)
+    kl_N = (expected_NV.exp() * (expected_NV - logps_NV)).sum(dim=-1)
+    return torch.stack([logps_NV.gather(1, target_N[:, None])[:, 0], kl_N])
+
+
+def _spread(values_N: Tensor, mask_BT: Tensor) -> Tensor:
+    """(..., N) values of the response tokens at their places in (..., B, T), 0 off the mask."""
+    shape = (*values_N.shape[:-1], *mask_BT.shape)
+    zeros = torch.zeros(shape, dtype=torch.float32, device=values_N.device)
+    return zeros.masked_scatter(mask_BT.expand(shape), values_N)

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from rasft import plugins
-from rasft.losses import LossInputs, LossSettings
+from rasft.losses import LossSettings, uses_kl
 from rasft.records import TrainingExample
 from rasft.training.attention import PACKED
 from rasft.training.batching import collate
 from rasft.training.example_store import ExampleStore
-from rasft.training.forward import ResponseLogps, response_logps
+from rasft.training.forward import ResponseLogps, loss_inputs, response_logps
 from rasft.training.jobs import TrainingJob
 from rasft.training.language_model import load_model
 
@@ -84,15 +84,15 @@ def _gradient(
     packed: bool,
 ) -> Tensor:
     """The gradient of the job's loss over these rows, in one vector."""
+    loss = plugins.load("losses", job.training.method)
+    reference = response_logps(load_model(job.model), packed) if uses_kl(loss) else None
     module.model.set_attn_implementation(PACKED if packed else "sdpa")
     module.zero_grad()
-    token_loss = plugins.load("losses", job.training.method).token_loss
     settings = LossSettings.of(job.training.loss)
     tokens = sum(len(row.input_ids) - row.prompt_tokens for rows in micro_batches for row in rows)
     for rows in micro_batches:
-        batch = collate(rows, packed)
-        inputs = LossInputs(module(batch), batch.reference_logp_BT, batch.mask_BT, batch.weights_B)
-        (token_loss(inputs, settings).loss_BT.sum() / tokens).backward()
+        inputs = loss_inputs(module, collate(rows, packed), reference)
+        (loss.token_loss(inputs, settings).loss_BT.sum() / tokens).backward()
     grads: list[Any] = [p.grad for p in module.parameters()]
     return torch.cat([grad.flatten() for grad in grads])
 

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from rasft import plugins
 from rasft.errors import UserError
-from rasft.losses import LossInputs, LossSettings
+from rasft.losses import LossSettings, uses_kl
 from rasft.records import TrainingStep
 from rasft.training.batching import Batch, Layout, Order, Rows, collate, plan_step
 from rasft.training.example_store import ExampleStore
-from rasft.training.forward import response_logps
+from rasft.training.forward import ResponseLogps, loss_inputs, response_logps
 from rasft.training.jobs import TrainingJob
 from rasft.training.language_model import load_model
 from rasft.training.log import peak_memory_bytes
@@ -53,6 +53,7 @@ class Trainer:
                 weight_decay=self.config.weight_decay,
             ),
         )
+        self.reference = self._open_reference(job) if uses_kl(self.loss) else None
         self._enter_training()
 
     def step(self, index: int) -> TrainingStep:
@@ -61,10 +62,11 @@ class Trainer:
         rows = self.order.step(index)
         rate = self._set_rate(index)
         sums = self._accumulate_in_memory(index, rows)
+        responses = int(self.store.responses[list(rows)].sum())
+        sums["loss"] *= self._recount(int(sums.pop("counted")), responses)
         norm = self._clip(index, rows)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        responses = int(self.store.responses[list(rows)].sum())
         return TrainingStep(
             step=index + 1,
             epoch=self.order.done(index) / len(self.store),
@@ -79,6 +81,11 @@ class Trainer:
             peak_memory_bytes=peak_memory_bytes(),
             **{name: total / len(rows) for name, total in sums.items()},
         )
+
+    def _open_reference(self, job: TrainingJob) -> ResponseLogps:
+        """The frozen starting model, whole on each device: only a loss with USES_KL needs it."""
+        model = load_model(job.model).requires_grad_(False).to(self.accelerator.device)
+        return response_logps(model, self.config.packing)
 
     def _enter_training(self) -> None:
         """Training mode and gradient checkpointing, which works in training mode alone."""
@@ -147,18 +154,38 @@ class Trainer:
 
     def _pass(self, batch: Batch, divisor: int) -> dict[str, Tensor]:
         """Forward and backward of one micro-batch; its sums for the log."""
-        logp_BT = self.module(batch)
-        inputs = LossInputs(logp_BT, batch.reference_logp_BT, batch.mask_BT, batch.weights_B)
+        inputs = loss_inputs(self.module, batch, self.reference)
         output = self.loss.token_loss(inputs, self.settings)
+        counted_BT = inputs.mask_BT if output.counted_BT is None else output.counted_BT
         loss = output.loss_BT.sum() / divisor
         # Gradients are averaged over the processes, but the divisor is already that of all.
         self.accelerator.backward(loss * self.accelerator.num_processes)
         return {
             "loss": loss.detach(),
-            "nll": -logp_BT.detach().sum(),
+            "nll": -inputs.logp_BT.detach().sum(),
+            "counted": counted_BT.sum(),
             "mean_weight": batch.weights_B.sum(),
             **{name: values.sum() for name, values in output.metrics.items()},
         }
+
+    def _recount(self, counted: int, responses: int) -> float:
+        """Divide the gradients by the tokens that the loss counted, not by all response tokens.
+
+        Which those are is only known after the last micro-batch. Returns the factor. Raises
+        UserError where the gradients cannot be reached.
+        """
+        if counted == responses:
+            return 1.0
+        factor = responses / max(1, counted)
+        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
+        if not gradients or self.config.denominator != "global":
+            raise UserError(
+                f"training.method {self.config.method!r} counts its own tokens, which needs "
+                "training.denominator 'global' and the launcher ddp or fsdp2"
+            )
+        for gradient in gradients:
+            gradient.mul_(factor)
+        return factor
 
     def _clip(self, index: int, rows: Rows) -> float:
         """The gradient norm before clipping. Half precision skips steps that overflowed."""

@@ -9,7 +9,7 @@ import torch
 
 from rasft import plugins
 from rasft.errors import UserError
-from rasft.losses import LossInputs, LossOutput, LossSettings
+from rasft.losses import LossInputs, LossOutput, LossSettings, uses_kl
 from rasft.records import TrainingStep
 
 NAMES = plugins.names("losses")
@@ -26,6 +26,7 @@ def example(seed: int = 0, batch: int = 3, tokens: int = 7) -> LossInputs:
         reference,
         mask,
         torch.randn(batch, generator=random),
+        (torch.rand(batch, tokens, generator=random) * mask).requires_grad_(),
     )
 
 
@@ -75,6 +76,7 @@ class TestEveryLoss:
             torch.zeros(0, 0),
             torch.zeros(0, 0, dtype=torch.bool),
             torch.zeros(0),
+            torch.zeros(0, 0),
         )
         assert run(name, empty).loss_BT.sum().item() == 0
 
@@ -92,6 +94,17 @@ class TestEveryLoss:
         )
         unread = bool(run(name, none).loss_BT.isfinite().all())
         assert unread is not plugins.load("losses", name).USES_REFERENCE
+
+    def test_reads_the_divergence_exactly_if_it_says_so(self, name: str) -> None:
+        inputs = example()
+        run(name, inputs).loss_BT.sum().backward()
+        assert inputs.kl_BT is not None
+        assert (inputs.kl_BT.grad is not None) is uses_kl(plugins.load("losses", name))
+
+    def test_counts_tokens_of_the_mask_alone(self, name: str) -> None:
+        inputs = example()
+        counted = run(name, inputs).counted_BT
+        assert counted is None or not (counted & ~inputs.mask_BT).any()
 
 
 def test_unknown_constant_is_one_clear_error() -> None:

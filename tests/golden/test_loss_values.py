@@ -29,14 +29,23 @@ def inputs_of(case: dict[str, Any], logits: torch.Tensor) -> LossInputs:
         return values[:, :-1].log_softmax(-1).gather(2, target)[:, :, 0] * mask
 
     weights = torch.tensor(case.get("weights", [1.0] * len(labels)))
-    return LossInputs(logps(logits), logps(torch.tensor(case["ref_logits"])), mask, weights)
+    reference = torch.tensor(case["ref_logits"])
+    kl = dense_kl(logits[:, :-1], reference[:, :-1]) * mask
+    return LossInputs(logps(logits), logps(reference), mask, weights, kl)
+
+
+def dense_kl(logits: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """KL(reference || policy) at each position, by its definition."""
+    expected = reference.log_softmax(-1)
+    return (expected.exp() * (expected - logits.log_softmax(-1))).sum(-1)
 
 
 def loss_and_gradient(name: str, case: dict[str, Any]) -> tuple[float, torch.Tensor]:
     logits = torch.tensor(case["logits"], requires_grad=True)
     inputs = inputs_of(case, logits)
-    terms = plugins.load("losses", name).token_loss(inputs, LossSettings()).loss_BT
-    loss = terms.sum() / inputs.mask_BT.sum()
+    output = plugins.load("losses", name).token_loss(inputs, LossSettings())
+    counted = inputs.mask_BT if output.counted_BT is None else output.counted_BT
+    loss = output.loss_BT.sum() / counted.sum()
     loss.backward()
     assert logits.grad is not None
     return loss.item(), logits.grad
@@ -62,10 +71,10 @@ def test_rasft_ratio(case: dict[str, Any]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["sft", "dft"])
+@pytest.mark.parametrize("name", ["sft", "sft_kl", "dft", "asft", "profit"])
 @pytest.mark.parametrize("case", VARIANTS)
 def test_variant_loss_and_gradient(name: str, case: dict[str, Any]) -> None:
     loss, gradient = loss_and_gradient(name, case)
-    expected = case["expected"][name]
+    expected = case["expected"][name.replace("_", "+")]
     assert loss == pytest.approx(expected["loss"], rel=1e-6)
     torch.testing.assert_close(gradient, torch.tensor(expected["grad_logits"]), rtol=0, atol=2e-8)

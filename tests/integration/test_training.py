@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import random
 import signal
@@ -248,6 +249,36 @@ class TestInProcess:
         assert got == pytest.approx(expected, rel=1e-5)
         for mine, theirs in zip(cut.model.parameters(), whole.model.parameters(), strict=True):
             torch.testing.assert_close(mine.grad, theirs.grad, rtol=0, atol=1e-6)
+
+    def test_profit_divides_by_the_tokens_it_keeps(
+        self, tmp_path: Path, base: Path, examples: list[TrainingExample]
+    ) -> None:
+        changes = {"method": "profit", "loss": {"probability_threshold": 0.004}}
+        whole = self.trainer(tmp_path / "a", base, examples, micro_batch_tokens=10_000, **changes)
+        cut = self.trainer(tmp_path / "b", base, examples, micro_batch_tokens=100, **changes)
+        logps = [
+            row.weight * logp if logp > math.log(0.004) else None
+            for row in whole.store.take(whole.order.step(0))
+            for logp in row.reference_logps
+        ]
+        kept = [-logp for logp in logps if logp is not None]
+        assert 0 < len(kept) < len(logps)
+        step, same = whole.step(0), cut.step(0)
+        assert step.loss == pytest.approx(sum(kept) / len(kept), rel=1e-4)
+        assert same.loss == pytest.approx(step.loss, rel=1e-5)
+        assert same.grad_norm == pytest.approx(step.grad_norm, rel=1e-4)
+
+    def test_a_penalty_holds_the_model_to_where_it_started(
+        self, tmp_path: Path, base: Path, examples: list[TrainingExample]
+    ) -> None:
+        changes = {"batch_size": 30, "epochs": 6.0, "warmup_steps": 0}
+        free = self.trainer(tmp_path / "a", base, examples, method="sft", **changes)
+        held = self.trainer(
+            tmp_path / "b", base, examples, method="sft_kl", loss={"kl_weight": 20.0}, **changes
+        )
+        first, last = held.step(0), [held.step(index) for index in range(1, 6)][-1]
+        assert first.loss == pytest.approx(free.step(0).loss, rel=1e-5)  # no divergence yet
+        assert last.nll > [free.step(index) for index in range(1, 6)][-1].nll + 0.1
 
     def test_micro_batch_denominator_weighs_each_micro_batch_alike(
         self, tmp_path: Path, base: Path, examples: list[TrainingExample]
