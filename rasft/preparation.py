@@ -78,7 +78,8 @@ def data_dir() -> str | None:
 def _benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
     """All sound problems of each benchmark, whatever its limit, and notes on what is left out."""
     found: list[Benchmark] = []
-    notes = []
+    notes: list[str] = []
+    skipped: dict[str, SourceUnavailable] = {}
     for wanted in config.evaluation.benchmarks:
         whole = wanted.model_copy(update={"limit": None})
         try:
@@ -88,7 +89,10 @@ def _benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
         except SourceUnavailable as error:
             if not config.evaluation.skip_unavailable:
                 raise
-            notes.append(f"benchmark {wanted.name} was skipped: {error}")
+            skipped[wanted.name] = error
+    if skipped:
+        first = next(iter(skipped.values()))
+        notes.append(f"{len(skipped)} benchmarks were skipped: {', '.join(skipped)}; {first}")
     if not found:
         raise UserError(f"no benchmark can be evaluated here; {'; '.join(notes) or NO_BENCHMARK}")
     return found, notes

@@ -17,6 +17,8 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import Self
 
+import docker
+
 from sandbox import image
 from sandbox.container import Container, Lockdown, sweep
 from sandbox.conversation import Conversation, Task
@@ -57,15 +59,12 @@ class Pool:
 
     def __enter__(self) -> Self:
         self.client = image.connect()
-        tag = image.ensure_image(self.settings.base_image, self.client)
-        sweep(self.client)
-        options = " ".join(self.client.info().get("SecurityOptions") or ())
-        self.lockdown = Lockdown(
-            tag,
-            self.settings.memory_mb,
-            self.settings.runtime,
-            user_namespace="userns" in options or "rootless" in options,
-        )
+        try:
+            self.lockdown = _lockdown(self.client, self.settings)
+            sweep(self.client)
+        except BaseException:
+            self.client.close()
+            raise
         self._slots = [_Slot(self) for _ in range(self.settings.containers)]
         for slot in self._slots:
             slot.start()
@@ -159,6 +158,22 @@ class Pool:
         for task in tasks:
             if task.future.set_running_or_notify_cancel():
                 task.future.set_exception(self._broken)
+
+
+def _lockdown(client: docker.DockerClient, settings: PoolSettings) -> Lockdown:
+    """How every container of a pool is held. Raises SandboxError for a runtime Docker lacks."""
+    daemon = client.info()
+    runtimes = sorted(daemon.get("Runtimes") or {})
+    if settings.runtime is not None and settings.runtime not in runtimes:
+        raise SandboxError(
+            f"Docker has no runtime {settings.runtime!r}, it has {', '.join(runtimes)}: install it "
+            "(for runsc, gVisor) and name it in the daemon's configuration, or leave "
+            "verification.python.runtime out"
+        )
+    options = " ".join(daemon.get("SecurityOptions") or ())
+    shared = "userns" in options or "rootless" in options
+    tag = image.ensure_image(settings.base_image, client)
+    return Lockdown(tag, settings.memory_mb, settings.runtime, user_namespace=shared)
 
 
 def _refusal(job: SandboxJob, settings: PoolSettings) -> Outcome | None:

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
+import psutil
 import pytest
 
 from sandbox import image
@@ -207,6 +208,20 @@ class Daemon:
             self.process.terminate()
             self.process.wait()
 
+    def kill(self) -> None:
+        """As an out-of-memory killer does: its containerd dies with it, its shims live on."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        # where process 1 reaps nothing, dockerd would take the dead containerd for a living one
+        (self.folder / "exec/containerd/containerd.pid").unlink()
+
+    def kill_shims(self) -> None:
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if any(word.startswith(str(self.folder)) for word in words):
+                process.kill()
+
     def _make_certificates(self) -> None:
         client = self.folder / "client"
         client.mkdir(parents=True)
@@ -253,6 +268,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
         yield made
     finally:
         made.stop()
+        made.kill_shims()
         shutil.rmtree(made.folder, ignore_errors=True)
 
 
@@ -264,14 +280,25 @@ def _answers() -> bool:
     return True
 
 
-def test_a_pool_over_tls_survives_a_restart_of_its_daemon(daemon: Daemon) -> None:
+@pytest.mark.parametrize("end", [Daemon.stop, Daemon.kill], ids=["stopped", "killed"])
+def test_a_pool_over_tls_survives_a_restart_of_its_daemon(
+    daemon: Daemon, end: Callable[[Daemon], None]
+) -> None:
     with Pool(PoolSettings(containers=2)) as pool:
         outcomes = pool.run(numbered_jobs(300, seconds=0.01))
         statuses = [next(outcomes).status for _ in range(40)]
-        daemon.stop()
+        end(daemon)
         daemon.start()
         statuses += [outcome.status for outcome in outcomes]
+        client = image.connect()
+        assert wait_until(lambda: len(containers_of(client, owner())) == 2)
+        client.close()
     assert statuses == numbered_statuses(300)
+
+
+def test_a_runtime_that_docker_lacks_is_named() -> None:
+    with pytest.raises(SandboxError, match="no runtime 'runsc'"):
+        Pool(PoolSettings(containers=1, runtime="runsc")).__enter__()
 
 
 def test_without_docker_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
