@@ -104,5 +104,28 @@ def tables(
         click.echo("\n".join(str(path) for path in tables_command.write(built, output)))
 
 
+@main.command()
+@click.argument("published_row")
+@click.argument("ids", nargs=-1, metavar="[RUN]...")
+@click.option("--tag", "tags", multiple=True, help="Take the runs with this tag; all, if several.")
+@click.option("--row", "own", default=None, help="Our row; the published method's by default.")
+@click.option("--margin", default=2.0, show_default=True, help="Points within which figures agree.")
+@click.option("--seed-spread", default=1.0, show_default=True, help="Points, where seeds are one.")
+def reproduce(
+    published_row: str,
+    ids: tuple[str, ...],
+    tags: tuple[str, ...],
+    own: str | None,
+    margin: float,
+    seed_spread: float,
+) -> None:
+    """Does RUN reproduce PUBLISHED_ROW? Each cell agrees, differs, or is too noisy to say."""
+    from rasft import tables_command
+    from rasft.reproduction import Question
+
+    question = Question(margin / 100, seed_spread / 100)
+    click.echo(tables_command.reproduce(published_row, ids, tags, own, question))
+
+
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""`rasft tables`: stored runs -> their table, in every form."""
+"""`rasft tables` and `rasft reproduce`: stored runs -> tables, and verdicts on published rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rasft import published, result_table, runs, table_text
+from rasft import published, reproduction, result_table, runs, table_text
+from rasft.cells import cells
+from rasft.errors import UserError
+from rasft.reporting import markdown_table
+from rasft.reproduction import Question, Reproduced
 from rasft.result_table import ResultTable
 
 
@@ -33,3 +37,63 @@ def write(built: ResultTable, folder: Path) -> list[Path]:
         os.replace(partial, folder / name)
         written.append(folder / name)
     return written
+
+
+def reproduce(
+    name: str, ids: Sequence[str], tags: Sequence[str], own: str | None, question: Question
+) -> str:
+    """What the runs say of a published row, as Markdown; `own` names our row."""
+    row = published.row(name)
+    found = runs.read(ids, tags)
+    every = cells(found)
+    wanted = own or row.method
+    chosen = [cell for cell in every if cell.row == wanted]
+    if not chosen:
+        rows = ", ".join(dict.fromkeys(cell.row for cell in every))
+        raise UserError(f"these runs have no row {wanted!r} to set against {name}; rows: {rows}")
+    verdicts = reproduction.reproduce(row, chosen, question)
+    if not verdicts:
+        raise UserError(
+            f"these runs have none of {name}'s columns: {', '.join(row.percent)}; evaluate them"
+        )
+    why = published.reasons(row, found, [verdict.column for verdict in verdicts])
+    return _verdicts(verdicts, question, why)
+
+
+def _verdicts(verdicts: Sequence[Reproduced], question: Question, why: Sequence[str]) -> str:
+    header = ["column", "published", "ours", "seeds", "ours − published", "verdict", "would decide"]
+    rows = [
+        (
+            v.column,
+            f"{100 * v.published:.1f}",
+            f"{100 * v.ours:.1f}",
+            v.seeds,
+            f"{100 * (v.ours - v.published):+.1f} [{100 * v.low:+.1f}, {100 * v.high:+.1f}]",
+            v.verdict,
+            _needed(v),
+        )
+        for v in verdicts
+    ]
+    notes = [
+        f"Agrees: within {100 * question.margin:g} points at {100 * question.confidence:g} %, "
+        "Bonferroni over the columns. The published figure is taken to be one seed."
+    ]
+    if any(v.seeds == 1 for v in verdicts):
+        notes.append(
+            f"One seed cannot show how seeds differ: a spread of {100 * question.seed_spread:g} "
+            "points is assumed. Run two more seeds to measure it."
+        )
+    if why:
+        notes.append(f"Not comparable because {'; '.join(why)}.")
+    return "\n".join([markdown_table(header, rows), "", *(f"- {note}" for note in notes)])
+
+
+def _needed(verdict: Reproduced) -> str:
+    if verdict.verdict != "too noisy":
+        return ""
+    ways = []
+    if verdict.needed_seeds:
+        ways.append(f"{verdict.needed_seeds} seeds")
+    if verdict.needed_samples:
+        ways.append(f"{verdict.needed_samples} samples a problem")
+    return " or ".join(ways) or "nothing of ours: the published figure is too uncertain"
