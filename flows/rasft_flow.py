@@ -12,6 +12,8 @@ from flows.base import EveryStep
 from flows.stages import Supervised
 from rasft import pipeline
 
+SHARDED = ("rollouts", "rollout_scores", "verdicts", "unsampled")  # tables of the rollout shards
+
 
 @EveryStep
 class RasftFlow(Supervised):
@@ -23,7 +25,7 @@ class RasftFlow(Supervised):
     @step
     def score(self):
         """Expert log-probabilities under the policy, which are also the reference's."""
-        self.expert_scores = pipeline.score_experts(
+        self.expert_scores, self.score_work = pipeline.score_experts(
             self.config, self.problems, self.policy(), self.input
         )
         self.next(self.gather)
@@ -31,7 +33,8 @@ class RasftFlow(Supervised):
     @step
     def gather(self, inputs):
         """Join the shards' scores."""
-        self.expert_scores = pipeline.concat(branch.expert_scores for branch in inputs)
+        for table in ("expert_scores", "score_work"):
+            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
         self.merge_artifacts(inputs)
         self.next(self.route)
 
@@ -46,22 +49,25 @@ class RasftFlow(Supervised):
     @step
     def rollout(self):
         """Sample from the policy, and score the samples under the reference."""
-        self.rollouts, self.rollout_scores, self.unsampled, self.sampler = pipeline.roll_out(
+        sampled = pipeline.roll_out(
             self.config, self.problems, self.routes, self.policy(), self.input
         )
+        self.rollouts, self.rollout_scores = sampled.rollouts, sampled.scores
+        self.unsampled, self.sampler = sampled.dropped, sampled.sampler
+        self.rollout_work = sampled.work
         self.next(self.verify)
 
     @step
     def verify(self):
         """Judge the samples: a step of its own, so a mended verifier runs again with no GPU."""
-        self.verdicts = pipeline.verify(self.config, self.problems, self.rollouts)
+        self.verdicts, self.verify_work = pipeline.verify(self.config, self.problems, self.rollouts)
         self.next(self.collect)
 
     @model
     @step
     def collect(self, inputs):
         """Solvability, weights and training examples of all problems."""
-        for table in ("rollouts", "rollout_scores", "verdicts", "unsampled"):
+        for table in (*SHARDED, "rollout_work", "verify_work"):
             setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
         self.merge_artifacts(inputs)
         self.groups = pipeline.group(self.config, self.routes, self.rollouts, self.verdicts)

@@ -23,7 +23,7 @@ class SftFlow(Supervised):
     @step
     def score(self):
         """The expert responses, with the reference's log-probs where the loss reads any."""
-        self.expert_scores = pipeline.read_experts(
+        self.expert_scores, self.score_work = pipeline.read_experts(
             self.config, self.problems, self.policy(), self.input
         )
         self.next(self.gather)
@@ -32,7 +32,8 @@ class SftFlow(Supervised):
     @step
     def gather(self, inputs):
         """Each expert response is a training example."""
-        self.expert_scores = pipeline.concat(branch.expert_scores for branch in inputs)
+        for table in ("expert_scores", "score_work"):
+            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
         self.merge_artifacts(inputs)
         self.groups = pipeline.expert_groups(self.config, self.problems)
         self.examples = pipeline.examples(

@@ -8,6 +8,7 @@ from metaflow import card, current, model, step
 from flows.base import BaseFlow
 from flows.cards import show
 from rasft import pipeline, preparation, reporting
+from rasft.pipeline import work_of
 
 
 class Ends(BaseFlow):
@@ -21,19 +22,20 @@ class Ends(BaseFlow):
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes
         self.benchmark_problems, self.provenance = prepared.benchmarks, prepared.provenance
+        self.start_work = prepared.work
         self.next(self.warmup)
 
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
         with self.work_folder() as folder:
             trained = pipeline.warm_up(self.config, self.warmup_problems, self.base_model(), folder)
-            self.warmup_curve = trained and trained.curve
+            self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
             self.warmed_up = trained and current.model.save(str(trained.folder), label="warmed_up")
 
     def keep(self, trained):
         """Store a finished training; the benchmarks are what comes next."""
         self.checkpoint, self.curve = asdict(trained.checkpoint), trained.curve
-        self.training_summary = trained.summary
+        self.training_summary, self.train_work = trained.summary, work_of(trained)
         self.trained = current.model.save(str(trained.folder), label="trained")
         self.benchmarks = list(self.benchmark_problems)
 
@@ -41,7 +43,7 @@ class Ends(BaseFlow):
     @step
     def evaluate(self):
         """Sample one benchmark under each checkpoint and keep the whole 0/1 matrix."""
-        self.results, self.manifests = pipeline.evaluate(
+        self.results, self.manifests, self.evaluate_work = pipeline.evaluate(
             self.config, self.input, self.benchmark_problems[self.input], self.checkpoints()
         )
         self.next(self.report)
@@ -50,7 +52,8 @@ class Ends(BaseFlow):
     @step
     def report(self, inputs):
         """Tables and pictures, as a card and as Markdown on disk."""
-        self.results = pipeline.concat(branch.results for branch in inputs)
+        for table in ("results", "evaluate_work"):
+            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
         self.manifests = [manifest for branch in inputs for manifest in branch.manifests]
         self.merge_artifacts(inputs)
         self.accuracies, self.differences = pipeline.compare(self.config, self.results)

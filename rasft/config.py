@@ -236,6 +236,15 @@ class ScheduleConfig(Section):
     min_problems: Count = 30  # judged for both, over all benchmarks; fewer cannot tell
 
 
+class LedgerConfig(Section):
+    """The store of every sample, verdict, score and training: nothing in it is made again."""
+
+    enabled: bool = True
+    path: str | None = None  # any fsspec address; null: $RASFT_LEDGER_DIR, else in the cache folder
+    flush_seconds: Positive = 60.0  # what a killed shard may lose; a file is written this often
+    trainings: bool = True  # also keep finished trainings, each with its model folder
+
+
 class Config(Section):
     """Every value of a run."""
 
@@ -252,4 +261,5 @@ class Config(Section):
     verification: VerificationConfig = VerificationConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    ledger: LedgerConfig = LedgerConfig()
     schedule: ScheduleConfig = ScheduleConfig()

@@ -17,6 +17,7 @@ from rasft import models, problems, rollout, verification
 from rasft.config import BenchmarkConfig, Config, VerificationConfig
 from rasft.engines import EngineOptions, Sampling
 from rasft.errors import UserError
+from rasft.ledger import Ledger
 from rasft.prompts import Renderer, open_renderer
 from rasft.records import BenchmarkResult, Problem, Status, Verdict
 from rasft.tables import to_table
@@ -25,7 +26,12 @@ Manifest = dict[str, Any]
 
 
 def evaluate(
-    config: Config, name: str, rows: Sequence[Problem], checkpoint: str, folder: Path
+    config: Config,
+    name: str,
+    rows: Sequence[Problem],
+    checkpoint: str,
+    folder: Path,
+    ledger: Ledger,
 ) -> tuple[list[BenchmarkResult], Manifest]:
     """Sample and judge one benchmark under one checkpoint: a row a problem, and the manifest.
 
@@ -36,14 +42,11 @@ def evaluate(
     settings = stated(config.verification)
     plugin, sampler = rollout.choose(config.rollout.engine)
     sampling = _sampling(config)
-    with plugin.open_engine(str(folder), _options(config, renderer, rows, folder)) as engine:
-        drawn = rollout.in_order(
-            rows,
-            rollout.sample(
-                rollout.each(rows, range(samples)), renderer, engine, sampling, config.seed
-            ),
-        )
-    verdicts = verification.verify(rows, drawn, settings)
+    options = _options(config, renderer, rows, folder)
+    setup = rollout.Setup(plugin, folder, options, sampling, config.seed)
+    with rollout.Sampler(setup, renderer, ledger) as opened:
+        drawn = rollout.in_order(rows, opened.draw(rollout.each(rows, range(samples))))
+    verdicts = verification.verify(rows, drawn, settings, ledger)
     manifest = {
         "benchmark": name,
         "checkpoint": checkpoint,

@@ -7,7 +7,7 @@ the project's classes have moved on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from rasft import accuracy, aggregation, models, plugins, routing, tables
 from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config, TrainingConfig
 from rasft.errors import UserError
+from rasft.ledger import Ledger, open_ledger, trainings
 from rasft.prompts import open_renderer
 from rasft.records import (
     EXPERT,
@@ -31,10 +32,14 @@ from rasft.records import (
     SequenceScore,
     TrainingExample,
     Verdict,
+    Work,
 )
 from rasft.tables import from_table, shard_rows, to_table
 from rasft.training import jobs, launcher
 from rasft.training.jobs import TrainingJob
+
+# problem_id, sample_index, prompt token ids, response token ids
+Response = tuple[str, int, tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Trained:
     checkpoint: Checkpoint
     curve: pa.Table
     summary: Mapping[str, Any]
+    work: Sequence[Work]
 
 
 class Sampled(NamedTuple):
@@ -54,6 +60,7 @@ class Sampled(NamedTuple):
     scores: pa.Table
     dropped: pa.Table
     sampler: str  # engine and version
+    work: pa.Table  # Work rows
 
 
 def check_method(config: Config, trains: Collection[str]) -> None:
@@ -89,11 +96,13 @@ def warm_up(config: Config, problems: pa.Table, base: Path, folder: Path) -> Tra
     settings = config.training.model_copy(
         update={"method": "sft", "loss": {}, **config.warmup.model_dump(exclude={"problems"})}
     )
-    return _fit(config, settings, to_table(examples, TrainingExample), base, folder)
+    return _fit(config, settings, to_table(examples, TrainingExample), base, folder, "warmup")
 
 
-def score_experts(config: Config, rows: pa.Table, policy: Path, shard: int) -> pa.Table:
-    """Expert log-probabilities of one shard under the policy: SequenceScore rows.
+def score_experts(
+    config: Config, rows: pa.Table, policy: Path, shard: int
+) -> tuple[pa.Table, pa.Table]:
+    """Expert log-probabilities of one shard under the policy: SequenceScore rows, Work rows.
 
     Under the starting policy they are the reference's, so one pass serves router and trainer.
     """
@@ -103,17 +112,21 @@ def score_experts(config: Config, rows: pa.Table, policy: Path, shard: int) -> p
         (row.id, EXPERT, renderer.prompt_ids(row), renderer.response_ids(row.expert))
         for row in mine
     ]
-    return to_table(_score(config, policy, sequences), SequenceScore)
+    ledger = open_ledger(config.ledger)
+    scores = _score(config, policy, sequences, ledger)
+    return to_table(scores, SequenceScore), to_table(ledger.work("score"), Work)
 
 
-def read_experts(config: Config, rows: pa.Table, policy: Path, shard: int) -> pa.Table:
+def read_experts(
+    config: Config, rows: pa.Table, policy: Path, shard: int
+) -> tuple[pa.Table, pa.Table]:
     """As `score_experts`, but without log-probabilities for a method that reads none."""
     if plugins.load("losses", config.training.method).USES_REFERENCE:
         return score_experts(config, rows, policy, shard)
     renderer = open_renderer(policy, config.prompts)
     mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
     unscored = [SequenceScore(p.id, EXPERT, renderer.response_ids(p.expert), ()) for p in mine]
-    return to_table(unscored, SequenceScore)
+    return to_table(unscored, SequenceScore), to_table([], Work)
 
 
 def route(config: Config, scores: pa.Table) -> pa.Table:
@@ -130,25 +143,28 @@ def roll_out(config: Config, rows: pa.Table, routes: pa.Table, policy: Path, sha
     wanted = {route.problem_id for route in from_table(routes, Route) if route.rolled_out}
     chosen = [row for row in from_table(rows, Problem) if row.id in wanted]
     mine = chosen[shard :: config.rollout.shards]
-    drawn, dropped, sampler = rollout.roll_out(config, mine, renderer, policy)
+    ledger = open_ledger(config.ledger)
+    drawn, dropped, sampler = rollout.roll_out(config, mine, renderer, policy, ledger)
     prompts = {row.id: renderer.prompt_ids(row) for row in mine}
     sequences = [(r.problem_id, r.sample_index, prompts[r.problem_id], r.token_ids) for r in drawn]
     return Sampled(
         rollouts=to_table(drawn, Rollout),
-        scores=to_table(_score(config, policy, sequences), SequenceScore),
+        scores=to_table(_score(config, policy, sequences, ledger), SequenceScore),
         dropped=to_table(dropped, Dropped),
         sampler=sampler,
+        work=to_table(ledger.work("rollout"), Work),
     )
 
 
-def verify(config: Config, rows: pa.Table, rollouts: pa.Table) -> pa.Table:
-    """A verdict for each rollout: Verdict rows."""
+def verify(config: Config, rows: pa.Table, rollouts: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """A verdict for each rollout: Verdict rows, Work rows."""
     from rasft import verification
 
+    ledger = open_ledger(config.ledger)
     verdicts = verification.verify(
-        from_table(rows, Problem), from_table(rollouts, Rollout), config.verification
+        from_table(rows, Problem), from_table(rollouts, Rollout), config.verification, ledger
     )
-    return to_table(verdicts, Verdict)
+    return to_table(verdicts, Verdict), to_table(ledger.work("verify"), Work)
 
 
 def group(config: Config, routes: pa.Table, rollouts: pa.Table, verdicts: pa.Table) -> pa.Table:
@@ -185,24 +201,32 @@ def examples(
 
 def train(config: Config, rows: pa.Table, policy: Path, folder: Path) -> Trained:
     """Train the policy on weighted examples in a process group of its own."""
-    return _fit(config, config.training, rows, policy, folder)
+    return _fit(config, config.training, rows, policy, folder, "train")
+
+
+def work_of(trained: Trained | None) -> pa.Table:
+    """Whether a training was found or made: Work rows."""
+    return to_table(trained.work if trained else (), Work)
 
 
 def evaluate(
     config: Config, name: str, rows: pa.Table, checkpoints: Mapping[str, Path]
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """One benchmark under each checkpoint: BenchmarkResult rows, and a manifest for each."""
+) -> tuple[pa.Table, list[dict[str, Any]], pa.Table]:
+    """One benchmark under each checkpoint: BenchmarkResult rows, a manifest for each, Work rows."""
     from rasft import evaluation
+
+    ledger = open_ledger(config.ledger)
 
     results: list[BenchmarkResult] = []
     manifests = []
     for checkpoint, folder in checkpoints.items():
         found, manifest = evaluation.evaluate(
-            config, name, from_table(rows, Problem), checkpoint, folder
+            config, name, from_table(rows, Problem), checkpoint, folder, ledger
         )
         results += found
         manifests.append(manifest)
-    return to_table(results, BenchmarkResult), manifests
+    work = to_table(ledger.work("evaluate"), Work)
+    return to_table(results, BenchmarkResult), manifests, work
 
 
 def compare(config: Config, results: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -221,26 +245,31 @@ def concat(parts: Iterable[pa.Table]) -> pa.Table:
 
 
 def _fit(
-    config: Config, settings: TrainingConfig, rows: pa.Table, model: Path, folder: Path
+    config: Config,
+    settings: TrainingConfig,
+    rows: pa.Table,
+    model: Path,
+    folder: Path,
+    stage: str,
 ) -> Trained:
+    """Train, or take the same training from the ledger."""
     job = TrainingJob(str(model), settings, config.model.dtype, config.seed)
     jobs.write_job(folder, job, rows)
-    summary = launcher.launch(folder, settings)
+    ledger = open_ledger(config.ledger)
+    summary = trainings.train_once(ledger, job, folder, lambda: launcher.launch(folder, settings))
     checkpoint = Checkpoint(
         base_fingerprint=models.fingerprint(model),
         fingerprint=models.fingerprint(folder / jobs.MODEL),
         steps=summary["steps"],
     )
-    return Trained(folder / jobs.MODEL, checkpoint, tables.read(folder / jobs.CURVE), summary)
+    curve = tables.read(folder / jobs.CURVE)
+    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, ledger.work(stage))
 
 
 def _score(
-    config: Config,
-    folder: Path,
-    sequences: list[tuple[str, int, tuple[int, ...], tuple[int, ...]]],
+    config: Config, folder: Path, sequences: Sequence[Response], ledger: Ledger
 ) -> list[SequenceScore]:
     from rasft import scoring
 
-    return scoring.score(
-        str(folder), sequences, config.model.dtype, config.training.micro_batch_tokens
-    )
+    tokens = config.training.micro_batch_tokens
+    return scoring.score_or_find(str(folder), sequences, config.model.dtype, tokens, ledger)

@@ -21,8 +21,9 @@ from rasft import models, plugins, problems, provenance, verification
 from rasft.answers.golds import check_golds
 from rasft.config import BenchmarkConfig, Config
 from rasft.errors import UserError
+from rasft.ledger import Ledger, open_ledger
 from rasft.prompts import Renderer, open_renderer
-from rasft.records import EXPERT, Dropped, Problem, Rollout, Status
+from rasft.records import EXPERT, Dropped, Problem, Rollout, Status, Work
 from rasft.rows import SourceUnavailable
 from rasft.tables import to_table
 
@@ -42,6 +43,7 @@ class Prepared:
     benchmarks: Mapping[str, pa.Table]  # Problem rows of each that can be evaluated here
     notes: tuple[str, ...]  # what a reader of the report must know
     provenance: Mapping[str, Any]
+    work: pa.Table  # Work rows
 
 
 def prepare(config: Config) -> Prepared:
@@ -55,7 +57,8 @@ def prepare(config: Config) -> Prepared:
     benchmarks, notes = _benchmarks(config)
     usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(benchmarks))
     usable, too_long = _that_fit(usable, renderer, config.data.max_tokens)
-    usable, refused = _that_verify(usable, config)
+    ledger = open_ledger(config.ledger)
+    usable, refused = _that_verify(usable, config, ledger)
     warmup, training = _split(usable, config)
     return Prepared(
         warmup=to_table(warmup, Problem),
@@ -67,6 +70,7 @@ def prepare(config: Config) -> Prepared:
         },
         notes=tuple(notes),
         provenance=_provenance(config, folder, renderer, training),
+        work=to_table(ledger.work("start"), Work),
     )
 
 
@@ -127,10 +131,14 @@ def _that_fit(rows: Iterable[Problem], renderer: Renderer, max_tokens: int) -> S
     return usable, dropped
 
 
-def _that_verify(rows: Sequence[Problem], config: Config) -> Sorted:
-    """The problems whose own expert response is judged correct, and the refused with the status."""
+def _that_verify(rows: Sequence[Problem], config: Config, ledger: Ledger) -> Sorted:
+    """The problems whose own expert response is judged correct, and the refused with the status.
+
+    The verifiers are started even if every verdict is known: the samples will need them.
+    """
+    verification.check({row.verifier for row in rows}, config.verification)
     experts = [Rollout(row.id, EXPERT, 0, (), row.expert, "stop") for row in rows]
-    verdicts = verification.verify(rows, experts, config.verification)
+    verdicts = verification.verify(rows, experts, config.verification, ledger)
     usable, refused = [], []
     for row, verdict in zip(rows, verdicts, strict=True):
         if verdict.status in (Status.CORRECT, Status.UNDECIDED):

@@ -114,6 +114,17 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class Work:
+    """How much of its work a stage found in the ledger, and how much it had to do."""
+
+    stage: str  # the step's name
+    kind: str  # "samples", "verdicts", "scores" or "trainings"
+    reused: int
+    made: int
+    ignored: int  # files of the ledger that could not be trusted, and were not read
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the verifier says of one rollout, keyed (problem_id, sample_index)."""
 

@@ -18,11 +18,13 @@ import pyarrow as pa
 from rasft import plots
 from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config
-from rasft.records import Dropped, Group, Verdict
+from rasft.records import Dropped, Group, Verdict, Work
 from rasft.tables import from_table
 
 Row = TypeVar("Row")
 
+# The steps that use the ledger.
+STAGES = ("start", "warmup", "score", "rollout", "verify", "train", "evaluate")
 # A bootstrap over fewer problems looks surer than it is: over one it is a point.
 FEWEST_PROBLEMS = 8
 
@@ -50,6 +52,7 @@ class RunResults:
     accuracies: Sequence[Accuracy]
     differences: Sequence[Difference]
     notes: Sequence[str]
+    work: Sequence[Work]
 
 
 def of_run(config: Config, run: Any) -> RunResults:
@@ -66,6 +69,7 @@ def of_run(config: Config, run: Any) -> RunResults:
         accuracies=from_table(run.accuracies, Accuracy),
         differences=from_table(run.differences, Difference),
         notes=run.notes,
+        work=[row for stage in STAGES for row in _records(run, f"{stage}_work", Work)],
     )
 
 
@@ -87,6 +91,7 @@ def sections(results: RunResults) -> list[Section]:
     return [
         *found,
         Section("Verdicts and dropped rows", _counts_text(results)),
+        Section("Reused and made", _work_text(results.work)),
         Section("Configuration and provenance", _provenance_text(results)),
     ]
 
@@ -227,6 +232,20 @@ def _counts_text(results: RunResults) -> str:
         f"{title}: {sum(counts.values())}.\n\n"
         + (markdown_table([column, "count"], counts.most_common()) if counts else "")
         for title, column, counts in tables
+    )
+
+
+def _work_text(work: Sequence[Work]) -> str:
+    rows = []
+    for stage, kind in dict.fromkeys((row.stage, row.kind) for row in work):
+        same = [row for row in work if (row.stage, row.kind) == (stage, kind)]
+        counts = (sum(row.reused for row in same), sum(row.made for row in same))
+        rows.append((stage, kind, *counts))
+    ignored = max((row.ignored for row in work), default=0)
+    return (
+        "What each step took from the ledger, and what it had to make.\n\n"
+        + markdown_table(["step", "kind", "reused", "made"], rows)
+        + f"\n\nFiles of the ledger that could not be trusted and were not read: {ignored}."
     )
 
 

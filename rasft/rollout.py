@@ -7,14 +7,21 @@ the order of the problems nor the number of shards changes it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from rasft import plugins
+from rasft import models, plugins
 from rasft.config import Config
-from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling
+from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
+from rasft.ledger import Ledger
+from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_key
+from rasft.ledger.shelf import Shelf
 from rasft.progress import track
 from rasft.prompts import Renderer
 from rasft.records import Dropped, Problem, Rollout
@@ -23,13 +30,14 @@ AUTO = "auto"
 PREFERRED, EVERYWHERE = "vllm", "transformers"
 
 Wanted = tuple[Problem, int]  # a sample: the problem and the sample index
+Name = tuple[str, int]  # the same by the problem's id
 
 
 def roll_out(
-    config: Config, problems: Sequence[Problem], renderer: Renderer, policy: Path
+    config: Config, problems: Sequence[Problem], renderer: Renderer, policy: Path, ledger: Ledger
 ) -> tuple[list[Rollout], list[Dropped], str]:
     """Sample K responses of each problem: rollouts by problem and index, what had no room, and
-    which engine drew them.
+    which engine drew them. What the ledger holds is taken from there.
 
     A rollout's prompt and response share `data.max_tokens`: a longer one could not be trained on.
     """
@@ -49,12 +57,117 @@ def roll_out(
         settings.max_new_tokens,
         settings.repetition_penalty,
     )
-    if not fitting:
-        return [], dropped, sampler
-    with plugin.open_engine(str(policy), options) as engine:
+    setup = Setup(plugin, policy, options, sampling, config.seed)
+    with Sampler(setup, renderer, ledger) as opened:
         wanted = each(fitting, range(settings.samples_per_problem))
-        drawn = sample(wanted, renderer, engine, sampling, config.seed)
-        return in_order(fitting, drawn), dropped, sampler
+        return in_order(fitting, opened.draw(wanted)), dropped, sampler
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What samples depend on beside the prompts."""
+
+    plugin: Any  # the engine's module
+    policy: Path  # the model folder
+    options: EngineOptions
+    sampling: Sampling
+    run_seed: int
+
+    def source(self) -> SampleSource:
+        """Under which the ledger keeps the samples."""
+        return SampleSource(
+            checkpoint=models.fingerprint(self.policy),
+            engine=self.plugin.version(),
+            dtype=self.options.dtype,
+            temperature=self.sampling.temperature,
+            top_p=self.sampling.top_p,
+            repetition_penalty=self.sampling.repetition_penalty,
+            stop_token_ids=self.options.stop_token_ids,
+        )
+
+
+class Sampler:
+    """Samples of one policy: from the ledger, else from an engine that is started on first need.
+
+    What the engine draws goes into the ledger while it is drawn, so a killed shard keeps it.
+    """
+
+    def __init__(self, setup: Setup, renderer: Renderer, ledger: Ledger):
+        self.setup, self.renderer, self.ledger = setup, renderer, ledger
+        self._open = ExitStack()
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def draw(self, wanted: Sequence[Wanted]) -> list[Rollout]:
+        """The wanted rollouts, in no particular order. Raises MachineError as `sample` does."""
+        if not wanted:
+            return []
+        keys = self._keys(wanted)
+        with self.ledger.samples(self._source) as shelf:
+            rows = shelf.find(keys.values())
+            found = {sample: rows[key] for sample, key in keys.items() if key in rows}
+            missing = [(row, index) for row, index in wanted if (row.id, index) not in found]
+            self.ledger.count("samples", reused=len(found), made=len(missing))
+            known = [_rollout(problem_id, row) for (problem_id, _), row in found.items()]
+            return known + list(self._make(missing, keys, shelf))
+
+    def engine(self) -> Engine:
+        """The engine, started now if it was not needed before."""
+        if self._engine is None:
+            opened = self.setup.plugin.open_engine(str(self.setup.policy), self.setup.options)
+            self._engine = self._open.enter_context(opened)
+        return self._engine
+
+    @cached_property
+    def _source(self) -> SampleSource:
+        return self.setup.source()
+
+    def _make(
+        self, missing: Sequence[Wanted], keys: Mapping[Name, str], shelf: Shelf[SampleRow]
+    ) -> Iterator[Rollout]:
+        if not missing:
+            return
+        problems = {problem.id: problem for problem, _ in missing}
+        self.ledger.remember(problems.values())
+        digests = {problem_id: problem_digest(row) for problem_id, row in problems.items()}
+        setup = self.setup
+        drawn = sample(missing, self.renderer, self.engine(), setup.sampling, setup.run_seed)
+        for rollout in drawn:
+            shelf.put(
+                SampleRow(
+                    key=keys[rollout.problem_id, rollout.sample_index],
+                    problem=digests[rollout.problem_id],
+                    run_seed=setup.run_seed,
+                    **vars(rollout),
+                )
+            )
+            yield rollout
+
+    def _keys(self, wanted: Sequence[Wanted]) -> dict[Name, str]:
+        """The ledger's key of each wanted sample."""
+        prompts = {problem.id: self.renderer.prompt_ids(problem) for problem, _ in wanted}
+        keys = {}
+        for problem, index in wanted:
+            request = Request(prompts[problem.id], seed_of(self.setup.run_seed, problem.id, index))
+            tokens = room(request, self.setup.options, self.setup.sampling)
+            keys[problem.id, index] = sample_key(request.prompt_ids, tokens, index, request.seed)
+        return keys
+
+
+def _rollout(problem_id: str, row: SampleRow) -> Rollout:
+    return Rollout(
+        problem_id, row.sample_index, row.seed, row.token_ids, row.text, row.finish_reason
+    )
 
 
 def choose(name: str) -> tuple[Any, str]:
@@ -141,7 +254,7 @@ def sample(
         )
 
 
-def in_order(problems: Sequence[Problem], rollouts: Iterator[Rollout]) -> list[Rollout]:
+def in_order(problems: Sequence[Problem], rollouts: Iterable[Rollout]) -> list[Rollout]:
     """Rollouts in the order of the problems, then of the sample index."""
     place = {problem.id: number for number, problem in enumerate(problems)}
     return sorted(rollouts, key=lambda rollout: (place[rollout.problem_id], rollout.sample_index))

@@ -1,7 +1,18 @@
 """What must hold before any test imports a library."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 # Metaflow refuses root, reads this once, and has no user in a bare container.
 if os.environ.get("USER", "root") == "root" and "USERNAME" not in os.environ:
     os.environ.setdefault("METAFLOW_USER", "rasft")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ledger_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests reuse nothing that an earlier session or a person's own runs left in the cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RASFT_LEDGER_DIR", str(tmp_path_factory.mktemp("ledger")))
+        yield

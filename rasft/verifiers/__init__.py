@@ -1,7 +1,8 @@
 """Verifier plugins: one file each, the file's name is the name in a problem row.
 
 A plugin module defines `build(settings) -> Verifier`, where `settings` is the verification
-section of the config.
+section of the config. It may name in `INDIFFERENT` the settings that can change no verdict: stored
+verdicts are then reused whatever these are.
 """
 
 from __future__ import annotations

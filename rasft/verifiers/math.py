@@ -35,6 +35,7 @@ CACHE_SIZE = 100_000
 IN_FLIGHT = 16  # submissions a worker, before the first must be finished
 RECORDED_CHARACTERS = 500  # of an answer, in its judgement
 _STATUS = {True: Status.CORRECT, False: Status.INCORRECT, None: Status.UNDECIDED}
+INDIFFERENT = ("workers", "cache")  # settings that change no verdict
 _DEFAULTS: dict[str, Any] = {
     "workers": None,  # None: one for each core
     "deadline_seconds": 2.0,

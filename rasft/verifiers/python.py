@@ -22,6 +22,8 @@ from sandbox.image import image_files
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import Limits, Outcome, SandboxError, SandboxJob
 
+# Settings that change no verdict.
+INDIFFERENT = ("containers", "in_flight_per_container", "keep_output")
 _DEFAULTS: dict[str, Any] = {
     "containers": None,  # one for each core
     "in_flight_per_container": 8,

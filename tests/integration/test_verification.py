@@ -12,6 +12,7 @@ import pytest
 from rasft import config_files, evaluation, plugins, verification
 from rasft.config import Config, VerificationConfig
 from rasft.errors import UserError
+from rasft.ledger import Ledger
 from rasft.records import Problem, Rollout, Status, Verdict
 from tests import tiny_model
 
@@ -25,6 +26,7 @@ DOUBLE = Problem(
     entry_point="double",
 )
 SETTINGS = VerificationConfig()
+NO_LEDGER = Ledger(None)
 
 
 def docker_is_missing() -> bool:
@@ -44,7 +46,7 @@ def test_math_verdicts_keep_the_order_of_the_rollouts():
         rollout(SUM, 0, "It is \\boxed{5}."),
         rollout(ROOT, 1, "I do not know."),
     ]
-    verdicts = verification.verify([SUM, ROOT], rollouts, SETTINGS)
+    verdicts = verification.verify([SUM, ROOT], rollouts, SETTINGS, NO_LEDGER)
     assert [(v.problem_id, v.sample_index) for v in verdicts] == [
         ("root", 0),
         ("sum", 1),
@@ -60,8 +62,8 @@ def test_math_verdicts_keep_the_order_of_the_rollouts():
 def test_settings_reach_the_verifier():
     """An answer in words counts in evaluation alone."""
     rollouts = [rollout(SUM, 0, "So the answer is 5.")]
-    (strict,) = verification.verify([SUM], rollouts, SETTINGS)
-    (stated,) = verification.verify([SUM], rollouts, evaluation.stated(SETTINGS))
+    (strict,) = verification.verify([SUM], rollouts, SETTINGS, NO_LEDGER)
+    (stated,) = verification.verify([SUM], rollouts, evaluation.stated(SETTINGS), NO_LEDGER)
     assert (strict.status, stated.status) == (Status.NO_ANSWER, Status.CORRECT)
 
 
@@ -73,19 +75,19 @@ def test_problems_of_several_verifiers_are_judged_in_one_call():
         rollout(SUM, 0, "It is \\boxed{5}."),
         rollout(DOUBLE, 1, "```python\ndef double(x):\n    return x\n```"),
     ]
-    verdicts = verification.verify([SUM, DOUBLE], rollouts, SETTINGS)
+    verdicts = verification.verify([SUM, DOUBLE], rollouts, SETTINGS, NO_LEDGER)
     assert [v.verifier for v in verdicts] == ["python", "math", "python"]
     statuses = [Status.CORRECT, Status.CORRECT, Status.INCORRECT]
     assert [verdict.status for verdict in verdicts] == statuses
 
 
 def test_nothing_to_judge_starts_no_verifier():
-    assert verification.verify([DOUBLE], [], SETTINGS) == []
+    assert verification.verify([DOUBLE], [], SETTINGS, NO_LEDGER) == []
 
 
 def test_a_rollout_of_an_unknown_problem_is_refused():
     with pytest.raises(UserError, match=r"not in the table: \['sum'\]"):
-        verification.verify([ROOT], [rollout(SUM, 0, "5")], SETTINGS)
+        verification.verify([ROOT], [rollout(SUM, 0, "5")], SETTINGS, NO_LEDGER)
 
 
 def verdicts(statuses: dict[tuple[str, int], Status]) -> list[Verdict]:

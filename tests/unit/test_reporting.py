@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from rasft import accuracy, reporting
 from rasft.config import EvaluationConfig
 from rasft.config_files import load
-from rasft.records import BenchmarkResult, Dropped, Group, Status, Verdict
+from rasft.records import BenchmarkResult, Dropped, Group, Status, Verdict, Work
 from rasft.reporting import RunResults
 
 SETTINGS = EvaluationConfig(bootstrap_samples=2000)
@@ -50,6 +50,7 @@ def results() -> RunResults:
         accuracies=accuracy.accuracies(rows, SETTINGS, 0),
         differences=accuracy.differences(rows, SETTINGS, 0),
         notes=("benchmark aime24 was skipped: no data",),
+        work=[Work("rollout", "samples", 3, 4, 1), Work("rollout", "samples", 2, 1, 1)],
     )
 
 
@@ -62,6 +63,8 @@ def test_the_report_tells_every_count(results: RunResults, tmp_path: Path) -> No
         "aime24 was skipped",
         "base → trained",
         "| commit | abc |",
+        "| rollout | samples | 5 | 5 |",
+        "not read: 1",
     ):
         assert part in text, part
 

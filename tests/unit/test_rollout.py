@@ -9,12 +9,14 @@ from rasft import config_files, plugins, rollout
 from rasft.config import Config, PromptConfig
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
+from rasft.ledger import Ledger
 from rasft.prompts import Renderer
 from rasft.records import Problem, Rollout
 from rasft.training.language_model import load_tokenizer
 from tests import tiny_model
 
 PROBLEMS = [Problem(id=f"p{i}", prompt=f"What is {i} + 3?", verifier="math") for i in range(5)]
+NO_LEDGER = Ledger(None)
 SAMPLING = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=8)
 
 
@@ -126,7 +128,8 @@ def test_roll_out_keeps_to_the_token_limit(renderer, folder):
     """data.max_tokens = 64 with prompts of about 50 bytes: responses end at the limit."""
     long = Problem(id="long", prompt="x" * 300, verifier="math")
     settings = configuration(folder, samples_per_problem=2, max_new_tokens=1000)
-    rollouts, dropped, sampler = rollout.roll_out(settings, [*PROBLEMS, long], renderer, folder)
+    problems = [*PROBLEMS, long]
+    rollouts, dropped, sampler = rollout.roll_out(settings, problems, renderer, folder, NO_LEDGER)
     assert [row.problem_id for row in dropped] == ["long"]
     assert len(rollouts) == 10
     lengths = [len(renderer.prompt_ids(PROBLEMS[0])) + len(row.token_ids) for row in rollouts]
@@ -135,7 +138,8 @@ def test_roll_out_keeps_to_the_token_limit(renderer, folder):
 
 
 def test_nothing_to_roll_out_starts_no_engine(renderer, folder):
-    rollouts, dropped, _ = rollout.roll_out(configuration(folder), [], renderer, folder)
+    settings = configuration(folder)
+    rollouts, dropped, _ = rollout.roll_out(settings, [], renderer, folder, NO_LEDGER)
     assert (rollouts, dropped) == ([], [])
 
 

@@ -1,0 +1,106 @@
+"""Finished trainings: what one leaves follows from what it was given, so it is kept by that.
+
+    <path>/trainings/<digest of the facts>/facts.json  files.json  <sha256 of a file> ...
+
+`files.json` is written last and says which file has which content. Without it, or with a content
+that differs from its name, the training does not exist.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rasft import models
+from rasft.ledger import Ledger
+from rasft.ledger.store import Facts, Store
+from rasft.training.jobs import CHECKPOINTS, EXAMPLES, SUMMARY, TrainingJob
+
+FILES = "files.json"
+KIND = "trainings"
+_DECIDING = ("torch", "transformers", "accelerate")  # packages
+
+Summary = Mapping[str, Any]
+
+
+def train_once(
+    ledger: Ledger, job: TrainingJob, folder: Path, train: Callable[[], Summary]
+) -> Summary:
+    """The summary of the job laid out in `folder`: from the ledger, else by `train`.
+
+    Either way the folder then holds what the training leaves.
+    """
+    store = ledger.store if ledger.trainings else None
+    if store is None:
+        ledger.count(KIND, reused=0, made=1)
+        return train()
+    inputs = _files(folder)
+    facts = training_facts(job, folder)
+    known = _fetch(store, facts, folder)
+    ledger.count(KIND, reused=int(known), made=int(not known))
+    if known:
+        summary: Summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        return summary
+    summary = train()
+    _keep(store, facts, folder, sorted(_files(folder) - inputs))
+    return summary
+
+
+def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
+    """What decides the result of the job laid out in `folder`."""
+    return {
+        "checkpoint": models.fingerprint(Path(job.model)),
+        "training": job.training.model_dump(mode="json"),
+        "dtype": job.dtype,
+        "seed": job.seed,
+        "examples": _sha256(folder / EXAMPLES),
+        "code": _code(),
+        "versions": {name: metadata.version(name) for name in _DECIDING},
+    }
+
+
+def _fetch(store: Store, facts: Facts, folder: Path) -> bool:
+    """Lay the stored training of these facts out in `folder`; False if there is none."""
+    stored = store.folder(KIND, facts)
+    names = store.read_json(f"{stored}/{FILES}")
+    for name, content in (names or {}).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not store.download(f"{stored}/{content}", path) or _sha256(path) != content:
+            store.ignored[f"{stored}/{content}"] = "damaged"
+            path.unlink(missing_ok=True)
+            return False
+    return names is not None
+
+
+def _keep(store: Store, facts: Facts, folder: Path, paths: list[Path]) -> None:
+    stored = store.folder(KIND, facts)
+    names = {}
+    for path in paths:
+        content = names[path.relative_to(folder).as_posix()] = _sha256(path)
+        store.upload(path, f"{stored}/{content}")
+    store.describe(stored, facts)
+    store.put(f"{stored}/{FILES}", json.dumps(names, indent=2).encode() + b"\n")
+
+
+def _files(folder: Path) -> set[Path]:
+    """The files of a job's folder but its checkpoints."""
+    state = folder / CHECKPOINTS
+    return {p for p in folder.rglob("*") if p.is_file() and state not in p.parents}
+
+
+def _code() -> str:
+    """A hash of the training program and the losses."""
+    root = Path(__file__).resolve().parent.parent
+    sources = [*sorted((root / "training").glob("*.py")), *sorted((root / "losses").glob("*.py"))]
+    content = b"".join(path.name.encode() + path.read_bytes() for path in sources)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
