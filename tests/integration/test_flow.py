@@ -26,7 +26,6 @@ from rasft.tables import from_table
 pytestmark = [pytest.mark.docker, pytest.mark.model]
 
 FLOW = str(Path(__file__).parents[2] / "flows" / "rasft_flow.py")
-STORE = "METAFLOW_DATASTORE_SYSROOT_LOCAL"  # read by the processes that a test starts
 CELL = ("heldout_math", "trained")
 SMALL = """
 extends: demo
@@ -49,14 +48,18 @@ evaluation:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder far from the repository: the flow must run from anywhere. Its datastore is apart."""
-    folder = tmp_path_factory.mktemp("elsewhere")
+    """A folder far from the repository: the flow must run from anywhere.
+
+    The datastore is not in it: Metaflow finds it in the folder above.
+    """
+    above = tmp_path_factory.mktemp("above")
+    (above / ".metaflow").mkdir()
+    folder = above / "elsewhere"
+    folder.mkdir()
     (folder / "small.yaml").write_text(SMALL)
     before = Path.cwd()
     os.chdir(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STORE, str(tmp_path_factory.mktemp("datastore")))
-        yield folder
+    yield folder
     os.chdir(before)
 
 
@@ -160,11 +163,14 @@ def test_resume_from_verify_samples_nothing_again(run: Run) -> None:
         assert fresh.equals(old), name
 
 
-def table_of(run: Run, folder: Path, cwd: Path) -> dict[str, bytes]:
+def table_of(run: Run, folder: Path, cwd: Path, store: Path) -> dict[str, bytes]:
     """Every file that `rasft tables` writes in a process of its own."""
     command = [sys.executable, "-m", "rasft.cli", "tables", run.id, "--output", str(folder)]
-    path = {"PYTHONPATH": str(Path(FLOW).parents[1])}
-    subprocess.run(command, check=True, cwd=cwd, env=os.environ | path)
+    places = {
+        "PYTHONPATH": str(Path(FLOW).parents[1]),
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(store),
+    }
+    subprocess.run(command, check=True, cwd=cwd, env=os.environ | places)
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
@@ -172,10 +178,10 @@ def test_the_table_is_rebuilt_from_the_datastore_alone(
     run: Run, workplace: Path, tmp_path: Path
 ) -> None:
     """The folder that the run was started in is gone, and the table is the same, byte for byte."""
-    before = table_of(run, tmp_path / "before", workplace)
-    kept = workplace.rename(workplace.with_name("moved away"))
+    before = table_of(run, tmp_path / "before", workplace, workplace.parent)
+    kept = workplace.rename(tmp_path / "moved away")
     try:
-        after = table_of(run, tmp_path / "after", tmp_path)
+        after = table_of(run, tmp_path / "after", tmp_path, workplace.parent)
     finally:
         kept.rename(workplace)
     assert after == before
