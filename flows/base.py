@@ -12,6 +12,7 @@ from metaflow.exception import MetaflowException
 import flows
 import rasft
 import sandbox
+from flows.recovery import survive
 from rasft import config_files, models
 from rasft.config import Config as RunConfig
 from rasft.errors import RasftError, UserError
@@ -60,8 +61,10 @@ class EveryStep(FlowMutator):
 
     def mutate(self, mutable_flow):
         """Add the decorators."""
-        for _, each in mutable_flow.steps:
+        config = config_files.build(mutable_flow.cfg.to_dict())
+        for name, each in mutable_flow.steps:
             each.add_decorator(plain_errors)
+            survive(name, each, config)
 
 
 def config_of(default: str) -> Config:

@@ -9,6 +9,7 @@ import bootstrap  # noqa: F401 isort: skip
 from metaflow import model, step
 
 from flows.base import EveryStep
+from flows.recovery import UNMERGED, is_lost, whole_and_lost
 from flows.stages import Supervised
 from rasft import pipeline
 
@@ -60,16 +61,23 @@ class RasftFlow(Supervised):
     @step
     def verify(self):
         """Judge the samples: a step of its own, so a mended verifier runs again with no GPU."""
-        self.verdicts, self.verify_work = pipeline.verify(self.config, self.problems, self.rollouts)
+        if not is_lost(self):
+            self.verdicts, self.verify_work = pipeline.verify(
+                self.config, self.problems, self.rollouts
+            )
         self.next(self.collect)
 
     @model
     @step
     def collect(self, inputs):
         """Solvability, weights and training examples of all problems."""
+        whole, lost = whole_and_lost(inputs, "rollout", self.config)
         for table in (*SHARDED, "rollout_work", "verify_work"):
-            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
-        self.merge_artifacts(inputs)
+            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in whole))
+        self.merge_artifacts(inputs, exclude=UNMERGED)
+        unmade = pipeline.unmade_samples(self.config, self.problems, self.routes, lost)
+        self.unsampled = pipeline.concat([self.unsampled, unmade])
+        self.notes = (*self.notes, *(f"the run lost {shard}" for shard in lost))
         self.groups = pipeline.group(self.config, self.routes, self.rollouts, self.verdicts)
         scores = pipeline.concat([self.expert_scores, self.rollout_scores])
         self.examples = pipeline.examples(

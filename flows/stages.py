@@ -7,6 +7,7 @@ from metaflow import card, current, model, step
 
 from flows.base import BaseFlow
 from flows.cards import show
+from flows.recovery import UNMERGED, whole_and_lost
 from rasft import pipeline, preparation, reporting
 from rasft.pipeline import work_of
 
@@ -17,13 +18,17 @@ class Ends(BaseFlow):
     @step
     def start(self):
         """Load, validate and decontaminate; a mistake dies here, before any GPU is asked for."""
+        self.prepare()
+        self.next(self.warmup)
+
+    def prepare(self):
+        """What the run starts from, as artifacts."""
         pipeline.check_method(self.config, self.TRAINS)
         prepared = preparation.prepare(self.config)
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes
         self.benchmark_problems, self.provenance = prepared.benchmarks, prepared.provenance
         self.start_work = prepared.work
-        self.next(self.warmup)
 
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
@@ -39,6 +44,22 @@ class Ends(BaseFlow):
         self.trained = current.model.save(str(trained.folder), label="trained")
         self.benchmarks = list(self.benchmark_problems)
 
+    def join_results(self, inputs):
+        """The benchmarks' results, and what they say of the checkpoints."""
+        whole, lost = whole_and_lost(inputs, "evaluate", self.config)
+        for table in ("results", "evaluate_work"):
+            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in whole))
+        self.manifests = [manifest for branch in whole for manifest in branch.manifests]
+        self.merge_artifacts(inputs, exclude=UNMERGED)
+        self.notes = (*self.notes, *(f"the run lost {benchmark}" for benchmark in lost))
+        self.accuracies, self.differences = pipeline.compare(self.config, self.results)
+
+    def show_report(self, *first):
+        """The report, after any sections that stand first: as a card and as Markdown on disk."""
+        sections = [*first, *reporting.sections(reporting.of_run(self.config, self))]
+        show(sections)
+        self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
+
     @model
     @step
     def evaluate(self):
@@ -52,14 +73,8 @@ class Ends(BaseFlow):
     @step
     def report(self, inputs):
         """Tables and pictures, as a card and as Markdown on disk."""
-        for table in ("results", "evaluate_work"):
-            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
-        self.manifests = [manifest for branch in inputs for manifest in branch.manifests]
-        self.merge_artifacts(inputs)
-        self.accuracies, self.differences = pipeline.compare(self.config, self.results)
-        sections = reporting.sections(reporting.of_run(self.config, self))
-        show(sections)
-        self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
+        self.join_results(inputs)
+        self.show_report()
         self.next(self.end)
 
     @step

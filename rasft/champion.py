@@ -24,7 +24,7 @@ from rasft.errors import MachineError, UserError
 
 @dataclass(frozen=True)
 class Champion:
-    """What the pointer holds."""
+    """The promoted model, and what it showed."""
 
     run: str  # Flow/run id, which also carries the tag "champion"
     model: Mapping[str, Any]  # what the run's store needs to find the model again
@@ -38,33 +38,60 @@ class Champion:
     promoted_at: str  # ISO 8601, UTC
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """The last candidate that was refused since the champion was promoted."""
+
+    run: str
+    data_fingerprint: str
+    reason: str
+    refused_at: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that the pointer file holds."""
+
+    champion: Champion | None = None  # None before the first promotion
+    refused: Refusal | None = None
+
+
 def path(config: Config) -> str:
     """Where the config keeps its champion's pointer."""
     own = models.cache_folder() / "champions" / f"{config.name}.json"
     return config.schedule.champion or str(own)
 
 
-def read(pointer: str) -> Champion | None:
-    """The champion, or None before the first promotion. Raises UserError for a broken pointer."""
+def read(pointer: str) -> Standing:
+    """Who stands where; empty where there is no file yet. Raises UserError for a broken one."""
     try:
         with fsspec.open(pointer, "rt", encoding="utf-8") as file:
             text = file.read()
     except FileNotFoundError:
-        return None
+        return Standing()
     except Exception as error:  # each filesystem has its own classes
         raise _unreachable("read", pointer, error) from None
     try:
-        return Champion(**json.loads(text))
-    except (ValueError, TypeError) as error:
+        return from_plain(json.loads(text))
+    except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"the champion's pointer {pointer} is broken ({error}); "
             "restore it, or remove it to start without a champion"
         ) from None
 
 
-def write(pointer: str, champion: Champion) -> None:
+def from_plain(values: Mapping[str, Any]) -> Standing:
+    """A Standing from what dataclasses.asdict made of one. Raises TypeError or KeyError."""
+    reigning, refused = values["champion"], values["refused"]
+    return Standing(
+        champion=Champion(**reigning) if reigning else None,
+        refused=Refusal(**refused) if refused else None,
+    )
+
+
+def write(pointer: str, standing: Standing) -> None:
     """Put the pointer in place, whole. Raises MachineError; the old one then still stands."""
-    content = json.dumps(dataclasses.asdict(champion), indent=2).encode()
+    content = json.dumps(dataclasses.asdict(standing), indent=2).encode()
     try:
         filesystem, place = fsspec.core.url_to_fs(pointer)
         if filesystem.protocol == "file" or "file" in filesystem.protocol:
@@ -75,21 +102,29 @@ def write(pointer: str, champion: Champion) -> None:
         raise _unreachable("write", pointer, error) from None
 
 
-def describe(champion: Champion, pointer: str) -> str:
-    """The champion for a reader, a fact a line."""
+def describe(standing: Standing, base: str, pointer: str) -> str:
+    """The champion and the last refusal for a reader, a fact a line."""
+    facts = {"champion": f"none yet; {base} is the model in use"}
+    if standing.champion:
+        facts = _facts(standing.champion)
+    if refused := standing.refused:
+        facts["last refused"] = f"{refused.run} at {refused.refused_at}: {refused.reason}"
+    facts["pointer"] = pointer
+    return "\n".join(f"{name:<14} {value}" for name, value in facts.items())
+
+
+def _facts(champion: Champion) -> dict[str, str]:
     scores = ", ".join(f"{name} {100 * value:.1f}" for name, value in champion.metrics.items())
-    facts = {
-        "run": champion.run,
-        "model": champion.model.get("key", champion.fingerprint),
+    return {
+        "champion": f"run {champion.run}",
+        "model": str(champion.model.get("key", "")),
         "fingerprint": champion.fingerprint,
         "trained from": f"{champion.base} ({champion.base_fingerprint[:12]})",
         "accuracy": scores,
         "promoted": f"{champion.promoted_at}: {champion.reason}",
         "training data": champion.data_fingerprint,
         "commit": champion.commit,
-        "pointer": pointer,
     }
-    return "\n".join(f"{name:<14} {value}" for name, value in facts.items())
 
 
 def _replace(place: Path, content: bytes) -> None:

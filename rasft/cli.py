@@ -9,7 +9,7 @@ import click
 
 from rasft import config_files
 from rasft.config import VerificationConfig
-from rasft.errors import RasftError, UserError
+from rasft.errors import RasftError
 
 DEFAULT = config_files.CONFIGS / "demo.yaml"  # what the flow runs where nothing is named
 
@@ -70,13 +70,7 @@ def champion(config_path: Path) -> None:
 
     config = config_files.load(config_path)
     place = pointers.path(config)
-    found = pointers.read(place)
-    if found is None:
-        raise UserError(
-            f"there is no champion yet at {place}: nothing was promoted, and the base "
-            f"{config.model.path} is the model in use"
-        )
-    click.echo(pointers.describe(found, place))
+    click.echo(pointers.describe(pointers.read(place), config.model.path, place))
 
 
 @main.command()

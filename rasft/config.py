@@ -98,6 +98,7 @@ class RolloutConfig(Section):
 
     engine: Annotated[str, _plugin("engines", "auto")] = "auto"  # auto: vllm where it fits
     shards: Count = 1  # parallel rollout tasks
+    max_failed_shards: Annotated[int, Field(ge=0)] = 0  # the run goes on without; see the report
     samples_per_problem: Count = 3  # K
     temperature: Annotated[float, Field(ge=0)] = 0.9
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -218,6 +219,7 @@ class EvaluationConfig(Section):
     temperature: Annotated[float, Field(ge=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_new_tokens: Count = 1024
+    max_failed_benchmarks: Annotated[int, Field(ge=0)] = 0  # as rollout.max_failed_shards
     skip_unavailable: bool = False  # a benchmark with no data here is skipped and reported
     bootstrap_samples: Count = 10_000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95

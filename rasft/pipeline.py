@@ -34,6 +34,7 @@ from rasft.records import (
     Verdict,
     Work,
 )
+from rasft.shards import LostShard
 from rasft.tables import from_table, shard_rows, to_table
 from rasft.training import jobs, launcher
 from rasft.training.jobs import TrainingJob
@@ -140,9 +141,7 @@ def roll_out(config: Config, rows: pa.Table, routes: pa.Table, policy: Path, sha
     from rasft import rollout
 
     renderer = open_renderer(policy, config.prompts)
-    wanted = {route.problem_id for route in from_table(routes, Route) if route.rolled_out}
-    chosen = [row for row in from_table(rows, Problem) if row.id in wanted]
-    mine = chosen[shard :: config.rollout.shards]
+    mine = _shard(config, rows, routes, shard)
     ledger = open_ledger(config.ledger)
     drawn, dropped, sampler = rollout.roll_out(config, mine, renderer, policy, ledger)
     prompts = {row.id: renderer.prompt_ids(row) for row in mine}
@@ -154,6 +153,18 @@ def roll_out(config: Config, rows: pa.Table, routes: pa.Table, policy: Path, sha
         sampler=sampler,
         work=to_table(ledger.work("rollout"), Work),
     )
+
+
+def unmade_samples(
+    config: Config, rows: pa.Table, routes: pa.Table, lost: Iterable[LostShard]
+) -> pa.Table:
+    """The problems of lost shards, which train on their experts alone: Dropped rows."""
+    dropped = [
+        Dropped(problem.id, "lost_shard", str(shard))
+        for shard in lost
+        for problem in _shard(config, rows, routes, int(shard.name))
+    ]
+    return to_table(dropped, Dropped)
 
 
 def verify(config: Config, rows: pa.Table, rollouts: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -242,6 +253,13 @@ def compare(config: Config, results: pa.Table) -> tuple[pa.Table, pa.Table]:
 def concat(parts: Iterable[pa.Table]) -> pa.Table:
     """The rows of several tables of one schema."""
     return pa.concat_tables(parts).combine_chunks()
+
+
+def _shard(config: Config, rows: pa.Table, routes: pa.Table, shard: int) -> list[Problem]:
+    """The problems that one shard samples."""
+    wanted = {route.problem_id for route in from_table(routes, Route) if route.rolled_out}
+    chosen = [row for row in from_table(rows, Problem) if row.id in wanted]
+    return chosen[shard :: config.rollout.shards]
 
 
 def _fit(

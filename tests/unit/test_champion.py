@@ -8,20 +8,23 @@ import pytest
 from click.testing import CliRunner
 
 from rasft import champion, cli
-from rasft.champion import Champion
+from rasft.champion import Champion, Refusal, Standing
 from rasft.errors import MachineError, UserError
 
-FIRST = Champion(
-    run="RetrainFlow/17",
-    model={"key": "mf.models/17"},
-    base="embedded:smollm2-135m",
-    base_fingerprint="b" * 64,
-    fingerprint="f" * 64,
-    data_fingerprint="d" * 64,
-    metrics={"math500": 0.25},
-    reason="the average rises by +3.1 [+1.0, +5.2]",
-    commit="c" * 40,
-    promoted_at="2026-01-02T03:04:05+00:00",
+FIRST = Standing(
+    champion=Champion(
+        run="RetrainFlow/17",
+        model={"key": "mf.models/17"},
+        base="embedded:smollm2-135m",
+        base_fingerprint="b" * 64,
+        fingerprint="f" * 64,
+        data_fingerprint="d" * 64,
+        metrics={"math500": 0.25},
+        reason="the average rises by +3.1 [+1.0, +5.2]",
+        commit="c" * 40,
+        promoted_at="2026-01-02T03:04:05+00:00",
+    ),
+    refused=Refusal("RetrainFlow/18", "e" * 64, "no real difference", "2026-02-01T00:00:00+00:00"),
 )
 CONFIG = """
 name: tiny
@@ -38,10 +41,10 @@ def pointer(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def test_the_pointer_comes_back(pointer: str) -> None:
-    assert champion.read(pointer) is None
+    assert champion.read(pointer) == Standing()
     champion.write(pointer, FIRST)
     assert champion.read(pointer) == FIRST
-    second = dataclasses.replace(FIRST, run="RetrainFlow/18")
+    second = dataclasses.replace(FIRST, refused=Refusal("RetrainFlow/18", "d", "no", "now"))
     champion.write(pointer, second)
     assert champion.read(pointer) == second
 
@@ -65,9 +68,15 @@ def test_the_command_prints_it(tmp_path: Path) -> None:
     pointer, config = tmp_path / "tiny.json", tmp_path / "tiny.yaml"
     config.write_text(f"{CONFIG}schedule: {{champion: {pointer}}}\n")
     before = CliRunner().invoke(cli.main, ["champion", "--config", str(config)])
-    assert before.exit_code == 1
-    assert "there is no champion yet" in before.stderr
+    assert "none yet; somewhere is the model in use" in before.stdout
     champion.write(str(pointer), FIRST)
     text = CliRunner().invoke(cli.main, ["champion", "--config", str(config)]).stdout
-    for fact in ("RetrainFlow/17", "mf.models/17", "math500 25.0", "2026-01-02", "+3.1"):
+    for fact in (
+        "RetrainFlow/17",
+        "mf.models/17",
+        "math500 25.0",
+        "2026-01-02",
+        "+3.1",
+        "RetrainFlow/18 at",
+    ):
         assert fact in text
