@@ -32,7 +32,7 @@ def main() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check what a run needs here: Docker and its image, GPU, engines, disk; say what to do."""
+    """Check what a run needs: Docker, GPU, engines, datastore, cluster, disk; say what to do."""
     from rasft.doctor import checks
 
     failed = False
@@ -71,6 +71,31 @@ def champion(config_path: Path) -> None:
     config = config_files.load(config_path)
     place = pointers.path(config)
     click.echo(pointers.describe(pointers.read(place), config.model.path, place))
+
+
+@main.command()
+@click.option("--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT)
+@click.option("--budget", type=float, default=None, help="US dollars; refuse a run beyond it.")
+@click.option("--gpu-price", type=float, default=None, help="US dollars a GPU-hour.")
+@click.option("--gpus", type=int, default=None, help="Of each task that uses any; else as here.")
+@click.option("--parallel", type=int, default=None, help="Tasks at a time; else one a core here.")
+def plan(
+    config_path: Path,
+    budget: float | None,
+    gpu_price: float | None,
+    gpus: int | None,
+    parallel: int | None,
+) -> None:
+    """Print what a run will take before it runs: tasks, GPU-hours, wall time, cost."""
+    from rasft import plan_command
+
+    if gpus is None:
+        gpus = plan_command.gpus_here()
+    estimates = plan_command.plan(config_files.load(config_path), gpus)
+    tasks = parallel or plan_command.cores()
+    click.echo(plan_command.render(estimates, tasks, gpu_price, budget))
+    if budget is not None:
+        plan_command.check_budget(estimates, gpu_price, budget)
 
 
 @main.command()

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from rasft import models, plugins
+from rasft import models, plugins, reach
+from rasft.findings import Check
 
 FREE_GB = 10  # the demo's model, checkpoints and image
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding; `detail` says what was found, and what to do where it is not ok."""
-
-    name: str
-    ok: bool
-    detail: str
 
 
 def checks() -> Iterator[Check]:
@@ -28,6 +19,7 @@ def checks() -> Iterator[Check]:
         yield Check(name, ok, detail)
     yield _accelerator()
     yield from _engines()
+    yield from reach.checks()
     yield _disk()
 
 

@@ -8,10 +8,14 @@ folder or one above it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from rasft import config_files
 from rasft.cells import StoredRun
+from rasft.config import Config
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult
 from rasft.tables import from_table
@@ -19,6 +23,7 @@ from rasft.tables import from_table
 if os.environ.get("USER", "root") == "root":
     os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root
 
+NEWEST = 10  # runs that tell how long tasks take
 NEEDED = ("cfg", "provenance", "results", "manifests", "curve")
 
 
@@ -35,6 +40,61 @@ def read(ids: Sequence[str] = (), tags: Sequence[str] = ()) -> list[StoredRun]:
     if not found:
         raise UserError(f"no run has the tags {', '.join(tags)}" if tags else "name a run or a tag")
     return [_stored(run) for run in sorted(found.values(), key=lambda run: run.created_at)]
+
+
+def datastore() -> tuple[str, str | None]:
+    """The kind of datastore that runs write to, and its root; None where that is not set."""
+    from metaflow import metaflow_config
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    kind = str(metaflow_config.DEFAULT_DATASTORE)
+    if kind == "local":
+        find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
+        return kind, find(lambda *words: None) or os.path.abspath(".metaflow")
+    return kind, getattr(metaflow_config, f"DATASTORE_SYSROOT_{kind.upper()}", None)
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What a run worked on, and the seconds of each task that succeeded, by step."""
+
+    config: Config
+    problems: int  # of training, with the warm-up's
+    benchmarks: dict[str, int]  # problems of each
+    seconds: list[tuple[str, float]]
+
+
+def past(model: str) -> list[PastRun]:
+    """The newest runs of flows/rasft_flow.py that started from this model; none without a store."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    runs = (run for flow in _flows() if flow.id == "RasftFlow" for run in flow)
+    found = [_past(run) for run in islice(filter(_has_started, runs), NEWEST)]
+    return [run for run in found if run and run.config.model.path == model]
+
+
+def _past(run: Any) -> PastRun | None:
+    """None for a run that did not get through its first step, or of a config no longer valid."""
+    start = run["start"].task
+    if not start.successful:
+        return None
+    try:
+        config = config_files.build(_plain(start["cfg"].data))
+    except UserError:
+        return None
+    tables = [start[name].data for name in ("problems", "warmup_problems")]
+    return PastRun(
+        config=config,
+        problems=sum(table.num_rows for table in tables),
+        benchmarks={name: t.num_rows for name, t in start["benchmark_problems"].data.items()},
+        seconds=[
+            (step.id, (task.finished_at - task.created_at).total_seconds())
+            for step in run
+            for task in step
+            if task.successful
+        ],
+    )
 
 
 def _by_id(ids: Sequence[str]) -> Iterator[Any]:
