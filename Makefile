@@ -13,7 +13,7 @@ demo: $(VENV)/.installed sandbox
 	$(BIN)/python flows/rasft_flow.py --config cfg $(CONFIG) run
 
 test: $(VENV)/.installed-test sandbox lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
