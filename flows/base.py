@@ -12,6 +12,7 @@ from metaflow.exception import MetaflowException
 import flows
 import rasft
 import sandbox
+from flows.placement import files_of_a_pod, place
 from flows.recovery import survive
 from rasft import config_files, models
 from rasft.config import Config as RunConfig
@@ -65,6 +66,11 @@ class EveryStep(FlowMutator):
         for name, each in mutable_flow.steps:
             each.add_decorator(plain_errors)
             survive(name, each, config)
+            place(each, config.resources.of(name))
+
+    def add_to_package(self):
+        """What a pod needs beside Python files."""
+        yield from files_of_a_pod()
 
 
 def config_of(default: str) -> Config:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rasft import plugins
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+from rasft.resources import ResourcesConfig
+from rasft.section import Count, Positive, Section, Share
 
 
 def _plugin(kind: plugins.Kind, *others: str) -> AfterValidator:
@@ -23,12 +21,6 @@ def _plugin(kind: plugins.Kind, *others: str) -> AfterValidator:
         return name
 
     return AfterValidator(check)
-
-
-class Section(BaseModel):
-    """A part of the config: immutable, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ModelConfig(Section):
@@ -265,3 +257,4 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     ledger: LedgerConfig = LedgerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    resources: ResourcesConfig = ResourcesConfig()

@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from rasft.config import Config, Section
+from rasft.config import Config
 from rasft.errors import UserError
+from rasft.section import Section
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 

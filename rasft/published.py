@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 
 from rasft.cells import BASE, StoredRun
-from rasft.config import Section
 from rasft.errors import UserError
 from rasft.result_table import AVERAGES, Entry, ResultTable, Row
+from rasft.section import Section
 
 FIGURES = Path(__file__).with_name("published.yaml")
 

@@ -21,6 +21,7 @@ import docker
 import requests
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
+from sandbox.certificates import docker_environment
 from sandbox.protocol import SandboxError
 
 FOLDER = Path(__file__).resolve().parent
@@ -41,9 +42,8 @@ class _Api(docker.APIClient):  # type: ignore[misc]
 
 class _Client(docker.DockerClient):  # type: ignore[misc]
     def __init__(self) -> None:
-        self.api = _Api(
-            version="auto", timeout=120, max_pool_size=256, **docker.utils.kwargs_from_env()
-        )
+        settings = docker.utils.kwargs_from_env(environment=docker_environment())
+        self.api = _Api(version="auto", timeout=120, max_pool_size=256, **settings)
 
 
 def connect() -> docker.DockerClient:
@@ -61,11 +61,21 @@ def connect() -> docker.DockerClient:
         if client is not None:
             client.close()
         raise SandboxError(
-            f"no Docker daemon can be used at {where} ({_first_line(error)}): start Docker, or get "
-            "permission to use it, or set DOCKER_HOST; as root on Debian run "
-            "sandbox/install-docker.sh"
+            f"no Docker daemon can be used at {where} ({_first_line(error)}): {_advice()}"
         ) from error
     return client
+
+
+def _advice() -> str:
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        return (
+            "a pod has no Docker of its own; apply sandbox/kubernetes/docker-in-docker.yaml and "
+            "name its secret and its label under resources.steps, as that file says"
+        )
+    return (
+        "start Docker, or get permission to use it, or set DOCKER_HOST; as root on Debian run "
+        "sandbox/install-docker.sh"
+    )
 
 
 def _knock(where: str) -> None:
