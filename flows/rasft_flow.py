@@ -13,7 +13,7 @@ from flows.recovery import UNMERGED, is_lost, whole_and_lost
 from flows.stages import Supervised
 from rasft import pipeline
 
-SHARDED = ("rollouts", "rollout_scores", "verdicts", "unsampled")  # tables of the rollout shards
+SHARDED = ("rollouts", "rollout_scores", "verdicts", "unsampled", "stops")  # tables of the rollout shards
 
 
 @EveryStep
@@ -43,6 +43,7 @@ class RasftFlow(Supervised):
     def route(self):
         """Choose the problems that get rollouts."""
         self.routes = pipeline.route(self.config, self.expert_scores)
+        self.beliefs = pipeline.first_beliefs()
         self.rollout_shards = list(range(self.config.rollout.shards))
         self.next(self.rollout, foreach="rollout_shards")
 
@@ -51,11 +52,11 @@ class RasftFlow(Supervised):
     def rollout(self):
         """Sample from the policy, and score the samples under the reference."""
         sampled = pipeline.roll_out(
-            self.config, self.problems, self.routes, self.policy(), self.input
+            self.config, self.problems, self.routes, self.beliefs, self.policy(), self.input
         )
         self.rollouts, self.rollout_scores = sampled.rollouts, sampled.scores
         self.unsampled, self.sampler = sampled.dropped, sampled.sampler
-        self.rollout_work = sampled.work
+        self.rollout_work, self.stops = sampled.work, sampled.stops
         self.next(self.verify)
 
     @step
@@ -79,6 +80,7 @@ class RasftFlow(Supervised):
         self.unsampled = pipeline.concat([self.unsampled, unmade])
         self.notes = (*self.notes, *(f"the run lost {shard}" for shard in lost))
         self.groups = pipeline.group(self.config, self.routes, self.rollouts, self.verdicts)
+        self.posteriors = pipeline.update_beliefs(self.config, self.groups, self.beliefs)
         scores = pipeline.concat([self.expert_scores, self.rollout_scores])
         self.examples = pipeline.examples(
             self.config, self.problems, self.groups, scores, self.policy()

@@ -85,6 +85,21 @@ class WarmupConfig(Section):
     batch_size: Count = 16  # sequences an optimizer step
 
 
+class AdaptiveConfig(Section):
+    """Two-stage sampling: `first` for all, `more` where the weights could still change."""
+
+    first: Count  # K1
+    more: Count  # K2
+    threshold: Annotated[float, Field(ge=0)] = 0.1  # expected change of a group's weights
+
+
+class PosteriorConfig(Section):
+    """The Beta posterior of each problem's solvability, carried over rounds."""
+
+    prior: tuple[Positive, Positive] = (0.5, 0.5)  # Beta(correct, incorrect) before any rollout
+    discount: Share = 0.5  # share of a round's evidence that the next one keeps
+
+
 class RolloutConfig(Section):
     """Sampling from the current policy."""
 
@@ -97,6 +112,14 @@ class RolloutConfig(Section):
     repetition_penalty: Positive = 1.1
     max_new_tokens: Count = 1024
     max_sequences: Count = 128  # sampled side by side
+    adaptive: AdaptiveConfig | None = None  # null: K samples of every problem
+    posterior: PosteriorConfig = PosteriorConfig()
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> RolloutConfig:
+        if self.adaptive and self.adaptive.first + self.adaptive.more != self.samples_per_problem:
+            raise ValueError("adaptive first + more must equal samples_per_problem")
+        return self
 
 
 class QualityConfig(Section):

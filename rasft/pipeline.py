@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from rasft import accuracy, aggregation, models, plugins, routing, tables
+from rasft import accuracy, adaptive, aggregation, models, plugins, posterior, routing, tables
 from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config, TrainingConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger, trainings
+from rasft.posterior import Posterior, Stop
 from rasft.prompts import open_renderer
 from rasft.records import (
     EXPERT,
@@ -62,6 +63,7 @@ class Sampled(NamedTuple):
     dropped: pa.Table
     sampler: str  # engine and version
     work: pa.Table  # Work rows
+    stops: pa.Table  # Stop rows: which problems were sampled further; none unless adaptive
 
 
 def check_method(config: Config, trains: Collection[str]) -> None:
@@ -136,14 +138,27 @@ def route(config: Config, scores: pa.Table) -> pa.Table:
     return to_table(routing.route(losses, config.router, config.seed), Route)
 
 
-def roll_out(config: Config, rows: pa.Table, routes: pa.Table, policy: Path, shard: int) -> Sampled:
-    """Sample one shard's problems under the policy and score the samples under the reference."""
+def first_beliefs() -> pa.Table:
+    """The posteriors before any round: none."""
+    return to_table([], Posterior)
+
+
+def roll_out(
+    config: Config, rows: pa.Table, routes: pa.Table, beliefs: pa.Table, policy: Path, shard: int
+) -> Sampled:
+    """Sample one shard's problems under the policy and score the samples under the reference.
+
+    `beliefs` are the posteriors of the round before: adaptive sampling starts from them.
+    """
     from rasft import rollout
 
     renderer = open_renderer(policy, config.prompts)
     mine = _shard(config, rows, routes, shard)
     ledger = open_ledger(config.ledger)
-    drawn, dropped, sampler = rollout.roll_out(config, mine, renderer, policy, ledger)
+    stages = adaptive.Stages(config, mine, from_table(beliefs, Posterior), ledger)
+    drawn, dropped, sampler = rollout.roll_out(
+        config, mine, renderer, policy, ledger, stages.further
+    )
     prompts = {row.id: renderer.prompt_ids(row) for row in mine}
     sequences = [(r.problem_id, r.sample_index, prompts[r.problem_id], r.token_ids) for r in drawn]
     return Sampled(
@@ -152,6 +167,7 @@ def roll_out(config: Config, rows: pa.Table, routes: pa.Table, policy: Path, sha
         dropped=to_table(dropped, Dropped),
         sampler=sampler,
         work=to_table(ledger.work("rollout"), Work),
+        stops=to_table(stages.stops, Stop),
     )
 
 
@@ -193,6 +209,17 @@ def expert_groups(config: Config, rows: pa.Table) -> pa.Table:
     """Groups of problems that nobody rolls out: each trains on its expert alone. Group rows."""
     routes = [Route(problem.id, routing.OTHER, False) for problem in from_table(rows, Problem)]
     return to_table(aggregation.build_groups(routes, (), (), config), Group)
+
+
+def update_beliefs(config: Config, groups: pa.Table, beliefs: pa.Table) -> pa.Table:
+    """The posteriors after this round, which the next one starts from: Posterior rows."""
+    found = from_table(groups, Group)
+    before = posterior.priors(
+        (row.problem_id for row in found),
+        from_table(beliefs, Posterior),
+        config.rollout.posterior,
+    )
+    return to_table(posterior.posteriors(found, before), Posterior)
 
 
 def examples(

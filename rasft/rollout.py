@@ -7,7 +7,7 @@ the order of the problems nor the number of shards changes it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rasft import models, plugins
-from rasft.config import Config
+from rasft.config import Config, RolloutConfig
 from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger
@@ -34,12 +34,19 @@ Name = tuple[str, int]  # the same by the problem's id
 
 
 def roll_out(
-    config: Config, problems: Sequence[Problem], renderer: Renderer, policy: Path, ledger: Ledger
+    config: Config,
+    problems: Sequence[Problem],
+    renderer: Renderer,
+    policy: Path,
+    ledger: Ledger,
+    further: Callable[[list[Rollout]], list[Problem]],
 ) -> tuple[list[Rollout], list[Dropped], str]:
     """Sample K responses of each problem: rollouts by problem and index, what had no room, and
     which engine drew them. What the ledger holds is taken from there.
 
-    A rollout's prompt and response share `data.max_tokens`: a longer one could not be trained on.
+    With `rollout.adaptive`, K1 of each, and K2 more of the problems that `further` names after it
+    has seen the first ones. A rollout's prompt and response share `data.max_tokens`: a longer one
+    could not be trained on.
     """
     settings = config.rollout
     context = min(config.data.max_tokens, context_tokens(policy))
@@ -59,8 +66,11 @@ def roll_out(
     )
     setup = Setup(plugin, policy, options, sampling, config.seed)
     with Sampler(setup, renderer, ledger) as opened:
-        wanted = each(fitting, range(settings.samples_per_problem))
-        return in_order(fitting, opened.draw(wanted)), dropped, sampler
+        first, all_of_them = _stages(settings)
+        drawn = opened.draw(each(fitting, first))
+        if len(first) < len(all_of_them):
+            drawn += opened.draw(each(further(drawn), all_of_them[len(first) :]))
+        return in_order(fitting, drawn), dropped, sampler
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,12 @@ def _rollout(problem_id: str, row: SampleRow) -> Rollout:
     return Rollout(
         problem_id, row.sample_index, row.seed, row.token_ids, row.text, row.finish_reason
     )
+
+
+def _stages(settings: RolloutConfig) -> tuple[range, range]:
+    """The sample indices of the first stage, and those of both."""
+    whole = range(settings.samples_per_problem)
+    return whole[: settings.adaptive.first] if settings.adaptive else whole, whole
 
 
 def choose(name: str) -> tuple[Any, str]:

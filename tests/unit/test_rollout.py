@@ -70,6 +70,10 @@ def sample(
     return rollout.in_order(problems, drawn)
 
 
+def refuse(drawn: list[Rollout]) -> list[Problem]:
+    raise AssertionError("there is no second stage")
+
+
 def test_every_sample_of_every_problem_once_in_order(renderer, engine):
     rollouts = sample(PROBLEMS, renderer, engine)
     keys = [(row.problem_id, row.sample_index) for row in rollouts]
@@ -129,7 +133,9 @@ def test_roll_out_keeps_to_the_token_limit(renderer, folder):
     long = Problem(id="long", prompt="x" * 300, verifier="math")
     settings = configuration(folder, samples_per_problem=2, max_new_tokens=1000)
     problems = [*PROBLEMS, long]
-    rollouts, dropped, sampler = rollout.roll_out(settings, problems, renderer, folder, NO_LEDGER)
+    rollouts, dropped, sampler = rollout.roll_out(
+        settings, problems, renderer, folder, NO_LEDGER, refuse
+    )
     assert [row.problem_id for row in dropped] == ["long"]
     assert len(rollouts) == 10
     lengths = [len(renderer.prompt_ids(PROBLEMS[0])) + len(row.token_ids) for row in rollouts]
@@ -137,9 +143,27 @@ def test_roll_out_keeps_to_the_token_limit(renderer, folder):
     assert sampler.startswith("transformers 5.")
 
 
+def test_a_second_stage_draws_what_full_k_would_have(renderer, folder):
+    """Two of four samples first, then two more of the problems that are asked for."""
+    full, _, _ = rollout.roll_out(
+        configuration(folder, samples_per_problem=4), PROBLEMS, renderer, folder, NO_LEDGER, refuse
+    )
+    staged = configuration(folder, samples_per_problem=4, adaptive={"first": 2, "more": 2})
+    seen = []
+
+    def further(drawn: list[Rollout]) -> list[Problem]:
+        seen.extend(sorted((row.problem_id, row.sample_index) for row in drawn))
+        return PROBLEMS[1:3]
+
+    rows, _, _ = rollout.roll_out(staged, PROBLEMS, renderer, folder, NO_LEDGER, further)
+    assert seen == [(problem.id, index) for problem in PROBLEMS for index in range(2)]
+    wanted = [row for row in full if row.sample_index < 2 or row.problem_id in ("p1", "p2")]
+    assert rows == wanted
+
+
 def test_nothing_to_roll_out_starts_no_engine(renderer, folder):
     settings = configuration(folder)
-    rollouts, dropped, _ = rollout.roll_out(settings, [], renderer, folder, NO_LEDGER)
+    rollouts, dropped, _ = rollout.roll_out(settings, [], renderer, folder, NO_LEDGER, refuse)
     assert (rollouts, dropped) == ([], [])
 
 
