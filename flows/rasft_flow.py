@@ -13,7 +13,13 @@ from flows.recovery import UNMERGED, is_lost, whole_and_lost
 from flows.stages import Supervised
 from rasft import pipeline
 
-SHARDED = ("rollouts", "rollout_scores", "verdicts", "unsampled", "stops")  # tables of the rollout shards
+SHARDED = (
+    "rollouts",
+    "rollout_scores",
+    "verdicts",
+    "unsampled",
+    "stops",
+)  # tables of the rollout shards
 
 
 @EveryStep

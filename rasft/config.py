@@ -100,6 +100,14 @@ class PosteriorConfig(Section):
     discount: Share = 0.5  # share of a round's evidence that the next one keeps
 
 
+class EngineWatchConfig(Section):
+    """When an engine counts as broken, and how often it is replaced."""
+
+    start_seconds: Positive = 1800.0  # to load a model; then it is killed
+    silence_seconds: Positive = 300.0  # with neither a step nor a sample; then it is killed
+    restarts: Annotated[int, Field(ge=0)] = 2  # of one task, beside those on the memory ladder
+
+
 class RolloutConfig(Section):
     """Sampling from the current policy."""
 
@@ -114,6 +122,7 @@ class RolloutConfig(Section):
     max_sequences: Count = 128  # sampled side by side
     adaptive: AdaptiveConfig | None = None  # null: K samples of every problem
     posterior: PosteriorConfig = PosteriorConfig()
+    watch: EngineWatchConfig = EngineWatchConfig()
 
     @model_validator(mode="after")
     def _adds_up(self) -> RolloutConfig:

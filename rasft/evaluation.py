@@ -43,7 +43,7 @@ def evaluate(
     plugin, sampler = rollout.choose(config.rollout.engine)
     sampling = _sampling(config)
     options = _options(config, renderer, rows, folder)
-    setup = rollout.Setup(plugin, folder, options, sampling, config.seed)
+    setup = rollout.Setup(plugin, folder, options, sampling, config.seed, config.rollout.watch)
     with rollout.Sampler(setup, renderer, ledger) as opened:
         drawn = rollout.in_order(rows, opened.draw(rollout.each(rows, range(samples))))
     verdicts = verification.verify(rows, drawn, settings, ledger)

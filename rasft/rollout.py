@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from rasft import models, plugins
-from rasft.config import Config, RolloutConfig
+from rasft.config import Config, EngineWatchConfig, RolloutConfig
 from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
+from rasft.hosted_engine import HostedEngine
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_key
 from rasft.ledger.shelf import Shelf
@@ -64,13 +65,13 @@ def roll_out(
         settings.max_new_tokens,
         settings.repetition_penalty,
     )
-    setup = Setup(plugin, policy, options, sampling, config.seed)
+    setup = Setup(plugin, policy, options, sampling, config.seed, settings.watch)
     with Sampler(setup, renderer, ledger) as opened:
         first, all_of_them = _stages(settings)
         drawn = opened.draw(each(fitting, first))
         if len(first) < len(all_of_them):
             drawn += opened.draw(each(further(drawn), all_of_them[len(first) :]))
-        return in_order(fitting, drawn), dropped, sampler
+        return in_order(fitting, drawn), dropped, "; ".join([sampler, *opened.notes()])
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Setup:
     options: EngineOptions
     sampling: Sampling
     run_seed: int
+    watch: EngineWatchConfig
 
     def source(self) -> SampleSource:
         """Under which the ledger keeps the samples."""
@@ -105,7 +107,7 @@ class Sampler:
     def __init__(self, setup: Setup, renderer: Renderer, ledger: Ledger):
         self.setup, self.renderer, self.ledger = setup, renderer, ledger
         self._open = ExitStack()
-        self._engine: Engine | None = None
+        self._engine: HostedEngine | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +118,7 @@ class Sampler:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.close()
+        self._open.__exit__(kind, error, trace)
 
     def draw(self, wanted: Sequence[Wanted]) -> list[Rollout]:
         """The wanted rollouts, in no particular order. Raises MachineError as `sample` does."""
@@ -131,12 +133,17 @@ class Sampler:
             known = [_rollout(problem_id, row) for (problem_id, _), row in found.items()]
             return known + list(self._make(missing, keys, shelf))
 
-    def engine(self) -> Engine:
+    def engine(self) -> HostedEngine:
         """The engine, started now if it was not needed before."""
         if self._engine is None:
-            opened = self.setup.plugin.open_engine(str(self.setup.policy), self.setup.options)
+            setup = self.setup
+            opened = HostedEngine(setup.plugin, str(setup.policy), setup.options, setup.watch)
             self._engine = self._open.enter_context(opened)
         return self._engine
+
+    def notes(self) -> list[str]:
+        """What was not as it should be with the engine, if it was needed."""
+        return self._engine.notes if self._engine else []
 
     @cached_property
     def _source(self) -> SampleSource:

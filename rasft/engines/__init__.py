@@ -1,7 +1,8 @@
 """Engine plugins: sample responses from a model. One file each.
 
 A plugin module defines `NAME`, `version() -> str`, `available() -> str | None` (None where it
-can run here, else one sentence that says why not) and `open_engine(model, options) -> Engine`.
+can run here, else one sentence that says why not), `open_engine(model, options) -> PluginEngine`
+and `MEMORY_RUNGS`, what to give up one after the other when memory runs out (`memory_ladder`).
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class EngineOptions:
     max_sequences: int = 64  # sampled side by side
     stop_token_ids: tuple[int, ...] = ()
     gpu_memory_utilization: float = 0.9  # vllm only, share of the GPU's memory
+    eager: bool = False  # vllm only: no CUDA graphs, which take memory
 
 
 class Engine(Protocol):
@@ -75,6 +77,12 @@ class Engine(Protocol):
         Raises UserError if they do not fit; the engine must then be opened anew.
         """
         ...
+
+
+class PluginEngine(Engine, Protocol):
+    """What a plugin opens."""
+
+    steps: int  # made so far, read from another thread: what stands still while it works hangs
 
 
 def room(request: Request, options: EngineOptions, sampling: Sampling) -> int:

@@ -26,6 +26,7 @@ from rasft.errors import UserError
 from rasft.sampling import draw, penalise
 
 NAME = "transformers"
+MEMORY_RUNGS = ("sequences",) * 4
 REFILL = 8  # an eighth of the slots must be free before prompts are computed: several at once
 PREFILL_TOKENS = {"cpu": 1024, "cuda": 8192}  # of one forward pass over prompts: what is fastest
 
@@ -66,6 +67,7 @@ class TransformersEngine:
 
     def __init__(self, model: str, options: EngineOptions):
         self.options = options
+        self.steps = 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = _load(model, _dtype(options.dtype, self.device)).to(self.device)
 
@@ -106,6 +108,7 @@ class TransformersEngine:
         while batch.rows or batch.waiting:
             batch.admit()
             batch.step()
+            self.steps += 1
             yield from batch.retire(frozenset(self.options.stop_token_ids))
 
     def reload(self, model: str) -> None:

@@ -25,6 +25,7 @@ from rasft.engines import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
 
 NAME = "vllm"
+MEMORY_RUNGS = ("sequences", "utilization", "eager", "sequences", "sequences")
 ENVIRONMENT = {
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -63,6 +64,7 @@ class VllmEngine:
 
     def __init__(self, model: str, options: EngineOptions):
         self.options = options
+        self.steps = 0
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         from vllm import LLM
@@ -105,7 +107,9 @@ class VllmEngine:
             added = self.llm.enqueue(prompts, parameters, use_tqdm=False)
             waiting = {_public(name): index for index, name in enumerate(added)}
             while engine.has_unfinished_requests():
-                for output in engine.step():
+                outputs = engine.step()
+                self.steps += 1
+                for output in outputs:
                     if output.finished:
                         yield waiting.pop(output.request_id), _completion(output.outputs[0])
         except _dead() as error:
@@ -148,6 +152,7 @@ def _arguments(model: str, options: EngineOptions) -> dict[str, Any]:
         "max_model_len": options.max_model_len,
         "max_num_seqs": options.max_sequences,
         "gpu_memory_utilization": options.gpu_memory_utilization,
+        "enforce_eager": options.eager,
     }
     if torch.cuda.is_available():
         return arguments
