@@ -31,6 +31,21 @@ def build(path: Path, seed: int = 0) -> Path:
     return path
 
 
+def build_untied(path: Path, seed: int = 0) -> Path:
+    """As `build`, with an output head of its own, whose logits spread by about 2.
+
+    The tied head of random weights nearly always repeats its input.
+    """
+    build(path, seed)
+    model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32)
+    shape = model.get_output_embeddings().weight.shape
+    head = 0.25 * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    model.config.tie_word_embeddings = False
+    model.get_output_embeddings().weight = torch.nn.Parameter(head)
+    model.save_pretrained(path)
+    return path
+
+
 def _tokenizer() -> PreTrainedTokenizerFast:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate([PAD, START, END, *alphabet])}

@@ -29,7 +29,7 @@ WATCH = EngineWatchConfig(start_seconds=120.0, silence_seconds=5.0, restarts=2)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("model") / "tiny")
+    return tiny_model.build_untied(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,9 @@ def test_every_sample_comes_once_and_as_undisturbed(engine, undisturbed, fault, 
 
 
 def test_out_of_memory_goes_on_with_fewer_sequences(folder) -> None:
-    """The kernel refuses the process what eight long prompts need; the next one has no limit."""
-    options = replace(OPTIONS, max_model_len=2048)
-    long = [Request((1, *[80 + seed] * 1500), seed) for seed in range(8)]
+    """The kernel refuses the process what 256 long prompts need; the next one has no limit."""
+    options = replace(OPTIONS, max_model_len=2048, max_sequences=256)
+    long = [Request((1, *[80] * 1500), seed) for seed in range(256)]
     few = replace(SAMPLING, max_new_tokens=4)
     with PLUGIN.open_engine(str(folder), options) as plain:
         expected = dict(plain.generate(long, few))
@@ -90,16 +90,15 @@ def test_out_of_memory_goes_on_with_fewer_sequences(folder) -> None:
         used = psutil.Process(opened.process_id).memory_info().vms
         resource.prlimit(opened.process_id, resource.RLIMIT_AS, (used, used))
         found = list(opened.generate(long, few))
-        assert len(found) == 8
+        assert len(found) == 256
         assert dict(found) == expected
         (note,) = opened.notes
         assert "out of memory" in note
-        assert "max_sequences 8 -> 4" in note
-        assert opened.options.max_sequences == 4
+        assert "max_sequences 256 -> 128" in note
 
 
 def test_new_weights_are_swapped_in_place_and_probed(engine, folder, tmp_path) -> None:
-    other = tiny_model.build(tmp_path / "other", seed=1)
+    other = tiny_model.build_untied(tmp_path / "other", seed=1)
     process_id, before = engine.process_id, len(engine.notes)
     for model in (other, folder):
         engine.reload(str(model))
@@ -121,7 +120,7 @@ def test_weights_that_do_not_fit_open_the_engine_anew(engine, folder, tmp_path) 
 
 
 def test_the_probe_knows_another_models_text(folder, tmp_path) -> None:
-    other = tiny_model.build(tmp_path / "other", seed=1)
+    other = tiny_model.build_untied(tmp_path / "other", seed=1)
     with PLUGIN.open_engine(str(other), OPTIONS) as opened:
         ((_, written),) = opened.generate([probe.REQUEST], probe.GREEDY)
     assert probe.agrees(str(other), written.token_ids, "float32")
