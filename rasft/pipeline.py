@@ -36,6 +36,7 @@ from rasft.records import (
     Work,
 )
 from rasft.shards import LostShard
+from rasft.streaming import stream_groups
 from rasft.tables import from_table, shard_rows, to_table
 from rasft.training import jobs, launcher
 from rasft.training.jobs import TrainingJob
@@ -196,12 +197,7 @@ def verify(config: Config, rows: pa.Table, rollouts: pa.Table) -> tuple[pa.Table
 
 def group(config: Config, routes: pa.Table, rollouts: pa.Table, verdicts: pa.Table) -> pa.Table:
     """Solvability and weights of every problem: Group rows."""
-    groups = aggregation.build_groups(
-        from_table(routes, Route),
-        from_table(rollouts, Rollout),
-        from_table(verdicts, Verdict),
-        config,
-    )
+    groups = stream_groups(from_table(routes, Route), rollouts, verdicts, config)
     return to_table(groups, Group)
 
 

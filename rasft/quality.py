@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rasft.config import QualityConfig
 
 Grams = frozenset[tuple[str, ...]]
 
+_PUNCTUATION = re.compile(r"[^\w\s]|_")
 _BOX = re.compile(r"\\f?boxed")
 _CODE = re.compile(r"```|^\s*(?:async\s+)?def\s", re.MULTILINE)
 _REASONING = re.compile(
@@ -32,16 +33,28 @@ def trigrams(text: str) -> Grams:
 
 def similarity(left: Grams, right: Grams) -> float:
     """Jaccard similarity in [0, 1]; two empty sets are equal."""
-    union = len(left | right)
-    return len(left & right) / union if union else 1.0
+    shared = len(left & right)
+    union = len(left) + len(right) - shared
+    return shared / union if union else 1.0
 
 
-def first_occurrences(texts: Sequence[str], threshold: float) -> list[bool]:
-    """For each text, whether it is no near-duplicate of an earlier one that was kept."""
+def alike(left: Grams, right: Grams, threshold: float) -> bool:
+    """Whether the similarity reaches the threshold.
+
+    It is at most the ratio of the sizes, which settles many pairs without comparing a word.
+    """
+    smaller, larger = sorted((len(left), len(right)))
+    if larger and smaller / larger < threshold:
+        return False
+    return similarity(left, right) >= threshold
+
+
+def first_occurrences(texts: Iterable[Grams], threshold: float) -> list[bool]:
+    """For each text's trigrams, whether it is no near-duplicate of an earlier one that was kept."""
     kept: list[Grams] = []
     flags = []
-    for grams in map(trigrams, texts):
-        new = all(similarity(grams, other) < threshold for other in kept)
+    for grams in texts:
+        new = not any(alike(grams, other, threshold) for other in kept)
         flags.append(new)
         if new:
             kept.append(grams)
@@ -66,14 +79,21 @@ def fault(text: str, verifier: str, settings: QualityConfig) -> str | None:
 
 def punctuation_share(text: str) -> float:
     """Share of the visible characters that are neither letters nor digits."""
-    visible = [character for character in text if not character.isspace()]
-    return sum(not c.isalnum() for c in visible) / len(visible) if visible else 0.0
+    visible = sum(map(len, text.split()))
+    return len(_PUNCTUATION.findall(text)) / visible if visible else 0.0
 
 
 def repeats_phrase(text: str, words: int, repeats: int) -> bool:
-    """Whether some phrase of so many words stands so often in the text."""
-    counts = Counter(_windows(text.lower().split(), words))
-    return any(count >= repeats for count in counts.values())
+    """Whether some phrase of so many words stands so often in the text.
+
+    Each of its words then stands so often too: phrases are counted only where such words meet.
+    """
+    tokens = text.lower().split()
+    often = Counter(tokens)
+    marks = "".join("1" if often[token] >= repeats else "0" for token in tokens)
+    if "1" * words not in marks:
+        return False
+    return max(Counter(_windows(tokens, words)).values()) >= repeats
 
 
 def _math_fault(text: str, settings: QualityConfig) -> str | None:

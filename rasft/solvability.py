@@ -44,13 +44,14 @@ def select(
     """
     ordered = sorted(rollouts, key=lambda rollout: rollout.sample_index)
     judged = [r for r in ordered if verdicts[r.sample_index].status.is_decided]
-    new = first_occurrences([r.text for r in judged], settings.duplicate_similarity)
+    grams = {r.sample_index: trigrams(r.text) for r in judged}
+    new = first_occurrences(grams.values(), settings.duplicate_similarity)
     unique = [rollout for rollout, is_new in zip(judged, new, strict=True) if is_new]
     faults = {r.sample_index: _fault(r, verdicts, settings) for r in unique}
     usable = [r for r in unique if faults[r.sample_index] is None]
     correct = [r for r in usable if verdicts[r.sample_index].status is Status.CORRECT]
     wrong = [r for r in usable if verdicts[r.sample_index].status is not Status.CORRECT]
-    incorrect = informative(wrong, correct, settings, max_negative_keep)
+    incorrect = informative(wrong, correct, grams, settings, max_negative_keep)
     dropped = ["duplicate"] * (len(judged) - len(unique))
     dropped += [reason for reason in faults.values() if reason]
     dropped += ["surplus_incorrect"] * (len(wrong) - len(incorrect))
@@ -65,15 +66,19 @@ def select(
 
 
 def informative(
-    wrong: Sequence[Rollout], correct: Sequence[Rollout], settings: QualityConfig, keep: int
+    wrong: Sequence[Rollout],
+    correct: Sequence[Rollout],
+    grams: Mapping[int, Grams],
+    settings: QualityConfig,
+    keep: int,
 ) -> list[Rollout]:
     """The incorrect rollouts that shape a group's statistics, best first, at most `keep`.
 
     One that nearly equals a correct rollout is left out; of the rest, those whose largest
     similarity to a correct one is nearest the target come first.
     """
-    correct_grams = [trigrams(rollout.text) for rollout in correct]
-    nearness = [_nearest(trigrams(rollout.text), correct_grams) for rollout in wrong]
+    others = [grams[response.sample_index] for response in correct]
+    nearness = [_nearest(grams[response.sample_index], others) for response in wrong]
     allowed = [i for i, near in enumerate(nearness) if near < settings.negative_similarity]
     allowed.sort(key=lambda i: abs(nearness[i] - settings.negative_target_similarity))
     return [wrong[i] for i in allowed[:keep]]

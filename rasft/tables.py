@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -50,7 +51,7 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
     ]
 
 
-def take(table: pa.Table, indices: Sequence[int]) -> pa.Table:
+def take(table: pa.Table, indices: Sequence[int] | np.ndarray) -> pa.Table:
     """A copy of some rows, in the order asked."""
     return table.take(pa.array(indices, type=pa.int64()))
 

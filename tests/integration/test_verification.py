@@ -13,6 +13,7 @@ from rasft import config_files, evaluation, plugins, verification
 from rasft.config import Config, VerificationConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger
+from rasft.ledger.store import Store
 from rasft.records import Problem, Rollout, Status, Verdict
 from tests import tiny_model
 
@@ -134,7 +135,7 @@ def settings(folder: Path, samples: int) -> Config:
 
 def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     chosen = settings(folder, samples=3)
-    rows, manifest = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder)
+    rows, manifest = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, NO_LEDGER)
     assert [(row.problem_id, len(row.correct), row.checkpoint) for row in rows] == [
         ("sum", 3, "base"),
         ("root", 3, "base"),
@@ -142,14 +143,48 @@ def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     assert manifest["samples"] == 3
     assert manifest["sampling"]["max_new_tokens"] == 12
     assert manifest["verifiers"] == {"math": verification.version("math", SETTINGS)}
-    again = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder)
+    again = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, NO_LEDGER)
     assert again == (rows, manifest)
+
+
+def test_a_second_evaluation_makes_nothing(folder: Path, tmp_path: Path):
+    chosen = settings(folder, samples=3)
+    first, second = (Ledger(Store(str(tmp_path))) for _ in range(2))
+    made = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, first)
+    assert evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, second) == made
+    assert [(row.kind, row.reused, row.made) for row in first.work("evaluate")] == [
+        ("samples", 0, 6),
+        ("verdicts", 0, 6),
+    ]
+    assert [(row.kind, row.reused, row.made) for row in second.work("evaluate")] == [
+        ("samples", 6, 0),
+        ("verdicts", 6, 0),
+    ]
+
+
+def test_a_verdict_is_asked_for_once(tmp_path: Path):
+    """Of the same text for the same problem, under the same deciding settings."""
+    rollouts = [rollout(SUM, 0, "\\boxed{5}"), rollout(SUM, 1, "\\boxed{5}")]
+    counts = []
+    for used in (
+        SETTINGS,
+        SETTINGS.model_copy(update={"math": SETTINGS.math.model_copy(update={"workers": 1})}),
+        evaluation.stated(SETTINGS),
+    ):
+        ledger = Ledger(Store(str(tmp_path)))
+        verdicts = verification.verify([SUM], rollouts, used, ledger)
+        assert [row.status for row in verdicts] == [Status.CORRECT] * 2
+        ((_, _, reused, made),) = [
+            (w.stage, w.kind, w.reused, w.made) for w in ledger.work("verify")
+        ]
+        counts.append((reused, made))
+    assert counts == [(0, 2), (2, 0), (0, 2)]
 
 
 def test_the_manifest_follows_the_data(folder: Path):
     chosen = settings(folder, samples=1)
     manifests = [
-        evaluation.evaluate(chosen, "quiz", [problem], "base", folder)[1]
+        evaluation.evaluate(chosen, "quiz", [problem], "base", folder, NO_LEDGER)[1]
         for problem in (SUM, replace(SUM, answer="6"))
     ]
     assert manifests[0]["data_fingerprint"] != manifests[1]["data_fingerprint"]
@@ -159,4 +194,4 @@ def test_the_manifest_follows_the_data(folder: Path):
 def test_a_prompt_beyond_the_models_context_cannot_be_evaluated(folder: Path):
     long = replace(SUM, prompt="x" * 3000)
     with pytest.raises(UserError, match=r"'sum' cannot be evaluated: .* the context 2048"):
-        evaluation.evaluate(settings(folder, samples=1), "quiz", [long], "base", folder)
+        evaluation.evaluate(settings(folder, samples=1), "quiz", [long], "base", folder, NO_LEDGER)

@@ -1,6 +1,7 @@
 """Rollouts: seeds of their own, nothing lost, and what has no room said."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from rasft.config import Config, PromptConfig
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger
+from rasft.ledger.store import Store
 from rasft.prompts import Renderer
 from rasft.records import Problem, Rollout
 from rasft.training.language_model import load_tokenizer
@@ -165,6 +167,59 @@ def test_nothing_to_roll_out_starts_no_engine(renderer, folder):
     settings = configuration(folder)
     rollouts, dropped, _ = rollout.roll_out(settings, [], renderer, folder, NO_LEDGER, refuse)
     assert (rollouts, dropped) == ([], [])
+
+
+class Unusable:
+    """An engine plugin that says the version of another one and must not be started."""
+
+    def __init__(self, plugin):
+        self.version = plugin.version
+
+    def open_engine(self, model: str, options: EngineOptions) -> None:
+        raise AssertionError("an engine was started")
+
+
+def sampler(folder: Path, renderer: Renderer, ledger: Ledger, plugin=None, **over):
+    options = EngineOptions("float32", 128, max_sequences=4, stop_token_ids=(2,))
+    used = plugin or plugins.load("engines", "transformers")
+    setup = rollout.Setup(used, folder, options, SAMPLING, run_seed=1)
+    return rollout.Sampler(replace(setup, **over), renderer, ledger)
+
+
+def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, tmp_path):
+    wanted = rollout.each(PROBLEMS, range(2))
+    with sampler(folder, renderer, Ledger(Store(str(tmp_path)))) as opened:
+        first = rollout.in_order(PROBLEMS, opened.draw(wanted))
+    ledger = Ledger(Store(str(tmp_path)))
+    unusable = Unusable(plugins.load("engines", "transformers"))
+    with sampler(folder, renderer, ledger, unusable) as opened:
+        assert rollout.in_order(PROBLEMS, opened.draw(wanted[1::2])) == first[1::2]
+    ledger = Ledger(Store(str(tmp_path)))
+    with sampler(folder, renderer, ledger) as opened:
+        more = rollout.in_order(PROBLEMS, opened.draw(rollout.each(PROBLEMS, range(3))))
+    assert [row for row in more if row.sample_index < 2] == first
+    (work,) = ledger.work("rollout")
+    assert (work.reused, work.made) == (10, 5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"run_seed": 2},
+        {"sampling": replace(SAMPLING, temperature=0.5)},
+        {"sampling": replace(SAMPLING, max_new_tokens=9)},
+        {"options": EngineOptions("bfloat16", 128, max_sequences=4, stop_token_ids=(2,))},
+    ],
+    ids=str,
+)
+def test_what_changes_a_sample_finds_none(renderer, folder, tmp_path, change):
+    counts = []
+    for over in ({}, change):
+        ledger = Ledger(Store(str(tmp_path)))
+        with sampler(folder, renderer, ledger, **over) as opened:
+            opened.draw([(PROBLEMS[0], 0)])
+        counts += [(work.reused, work.made) for work in ledger.work("rollout")]
+    assert counts == [(0, 1), (0, 1)]
 
 
 class TestChoice:

@@ -1,0 +1,80 @@
+"""Groups from tables are those from records, whatever the order of the rows and the processes."""
+
+import itertools
+import random
+
+import pytest
+
+from rasft import aggregation, streaming
+from rasft.config import Config
+from rasft.config_files import load
+from rasft.quality import alike, punctuation_share, repeats_phrase, similarity, trigrams
+from rasft.records import Rollout, Route, Status, Verdict
+from rasft.tables import take, to_table
+
+PHRASE = "so we add the two numbers and get = then step each 3 4 7 because x"
+WORDS = (*PHRASE.split(), "\\boxed{7}")
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load("configs/demo.yaml")
+
+
+def rows(problems: int) -> tuple[list[Route], list[Rollout], list[Verdict]]:
+    """Problems with 0 to 5 rollouts of random text, some of it repeated."""
+    chance = random.Random(1)
+    routes = [Route(f"p{i}", "rollout", True) for i in range(problems)]
+    rollouts, verdicts = [], []
+    for route in routes:
+        for index in range(chance.randrange(6)):
+            text = " ".join(chance.choices(WORDS, k=chance.randrange(5, 40)))
+            if rollouts and chance.random() < 0.3:
+                text = rollouts[-1].text + chance.choice(["", " so", "\\boxed{7}"])
+            finish = chance.choice(["stop", "stop", "length"])
+            status = chance.choice([Status.CORRECT] * 9 + list(Status))
+            rollouts.append(Rollout(route.problem_id, index, 0, (1, 2), text, finish))
+            verdicts.append(Verdict(route.problem_id, index, "math", "v", status))
+    return routes, rollouts, verdicts
+
+
+@pytest.mark.parametrize("at_a_time", [1, 7, 1000])
+def test_the_groups_are_the_same(config: Config, monkeypatch, at_a_time: int) -> None:
+    monkeypatch.setattr(streaming, "PROBLEMS_AT_A_TIME", at_a_time)
+    routes, rollouts, verdicts = rows(80)
+    expected = aggregation.build_groups(routes, rollouts, verdicts, config)
+    shuffled = random.Random(2).sample(range(len(rollouts)), len(rollouts))
+    found = streaming.stream_groups(
+        routes,
+        take(to_table(rollouts, Rollout), shuffled),
+        to_table(verdicts[::-1], Verdict),
+        config,
+    )
+    assert list(found) == expected
+    assert len({group.expert_weight for group in expected}) > 3
+
+
+def test_processes_give_the_same_groups(config: Config, monkeypatch) -> None:
+    routes, rollouts, verdicts = rows(40)
+    monkeypatch.setattr(streaming, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(streaming, "PROBLEMS_AT_A_TIME", 9)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    tables = (to_table(rollouts, Rollout), to_table(verdicts, Verdict))
+    found = list(streaming.stream_groups(routes, *tables, config))
+    assert found == aggregation.build_groups(routes, rollouts, verdicts, config)
+
+
+def test_the_quick_ways_agree_with_the_plain_ones() -> None:
+    chance = random.Random(3)
+    alphabet = "aB1 é²٣_.,=\\\t\n​İß"
+    for _ in range(500):
+        text = "".join(chance.choices(alphabet, k=chance.randrange(30)))
+        visible = [c for c in text if not c.isspace()]
+        plain = sum(not c.isalnum() for c in visible) / len(visible) if visible else 0.0
+        assert punctuation_share(text) == plain, text
+        words = chance.choices("abc", k=chance.randrange(20))
+        windows = list(itertools.pairwise(words))
+        often = any(windows.count(window) >= 4 for window in windows)
+        assert repeats_phrase(" ".join(words), 2, 4) == often, words
+        grams = [trigrams(" ".join(chance.choices("ab", k=n))) for n in (5, 9)]
+        assert alike(*grams, 0.5) == (similarity(*grams) >= 0.5)
