@@ -59,6 +59,8 @@ class DataConfig(Section):
     datasets: tuple[DatasetConfig, ...] = Field(min_length=1)
     max_tokens: Count = 2048  # prompt and expert response; longer rows are dropped and counted
     decontaminate: bool = True  # drop problems that share a 13-gram run with a benchmark
+    # drop problems that repeat an earlier one: shared 5-word shingles, with equal gold; null: keep
+    near_duplicates: Share | None = 0.8
     score_shards: Count = 1  # parallel tasks of the score step
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,12 +25,13 @@ from rasft.ledger import Ledger, open_ledger
 from rasft.prompts import Renderer, open_renderer
 from rasft.records import EXPERT, Dropped, Problem, Rollout, Status, Work
 from rasft.rows import SourceUnavailable
-from rasft.tables import to_table
+from rasft.tables import from_table, stream, take, to_table
 
 NO_BENCHMARK = "name at least one in evaluation.benchmarks"
 
 Benchmark = tuple[BenchmarkConfig, list[Problem]]
-Sorted = tuple[list[Problem], list[Dropped]]  # what can be used, and the rest with its reason
+
+JUDGED_AT_ONCE = 50_000  # expert responses in memory at once; each lot starts the verifiers anew
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,14 @@ def prepare(config: Config) -> Prepared:
     renderer = open_renderer(folder, config.prompts)
     benchmarks, notes = _benchmarks(config)
     usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(benchmarks))
-    usable, too_long = _that_fit(usable, renderer, config.data.max_tokens)
     ledger = open_ledger(config.ledger)
-    usable, refused = _that_verify(usable, config, ledger)
+    usable = _that_fit(usable, renderer, config.data.max_tokens, dropped)
+    usable = _that_verify(usable, config, ledger, dropped)
     warmup, training = _split(usable, config)
     return Prepared(
-        warmup=to_table(warmup, Problem),
-        training=to_table(training, Problem),
-        dropped=to_table([*dropped, *too_long, *refused], Dropped),
+        warmup=warmup,
+        training=training,
+        dropped=to_table(dropped, Dropped),
         benchmarks={
             wanted.name: to_table(islice(rows, wanted.limit), Problem)
             for wanted, rows in benchmarks
@@ -120,54 +121,76 @@ def _to_avoid(benchmarks: Iterable[Benchmark]) -> list[list[Problem]]:
     ]
 
 
-def _that_fit(rows: Iterable[Problem], renderer: Renderer, max_tokens: int) -> Sorted:
-    usable, dropped = [], []
-    for row in rows:
+def _that_fit(
+    rows: pa.Table, renderer: Renderer, max_tokens: int, dropped: list[Dropped]
+) -> pa.Table:
+    def too_long(row: Problem) -> Dropped | None:
         tokens = len(renderer.prompt_ids(row)) + len(renderer.response_ids(row.expert))
         if tokens <= max_tokens:
-            usable.append(row)
-        else:
-            dropped.append(Dropped(row.id, "too_long", f"{tokens} tokens, at most {max_tokens}"))
-    return usable, dropped
+            return None
+        return Dropped(row.id, "too_long", f"{tokens} tokens, at most {max_tokens}")
+
+    kept = to_table(problems.keep(stream(rows, Problem), too_long, dropped), Problem)
+    if not kept.num_rows:
+        raise UserError(
+            f"all {rows.num_rows} usable training problems are longer than data.max_tokens = "
+            f"{max_tokens}; raise it"
+        )
+    return kept
 
 
-def _that_verify(rows: Sequence[Problem], config: Config, ledger: Ledger) -> Sorted:
-    """The problems whose own expert response is judged correct, and the refused with the status.
+def _that_verify(
+    rows: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]
+) -> pa.Table:
+    """The problems whose own expert response is judged correct; the refused go to `dropped`.
 
     The verifiers are started even if every verdict is known: the samples will need them.
     """
-    verification.check({row.verifier for row in rows}, config.verification)
+    verification.check(set(rows["verifier"].unique().to_pylist()), config.verification)
+    before = len(dropped)
+    parts = [
+        _judged(rows.slice(start, JUDGED_AT_ONCE), config, ledger, dropped)
+        for start in range(0, rows.num_rows, JUDGED_AT_ONCE)
+    ]
+    usable = pa.concat_tables([rows.schema.empty_table(), *parts])
+    if not usable.num_rows:
+        raise UserError(
+            f"the verifier refuses the expert response of all {rows.num_rows} training problems, "
+            f"the first with {dropped[before].detail}; check answers, tests and verification "
+            "settings"
+        )
+    return usable
+
+
+def _judged(part: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]) -> pa.Table:
+    rows = from_table(part, Problem)
     experts = [Rollout(row.id, EXPERT, 0, (), row.expert, "stop") for row in rows]
     verdicts = verification.verify(rows, experts, config.verification, ledger)
-    usable, refused = [], []
-    for row, verdict in zip(rows, verdicts, strict=True):
+    kept = []
+    for place, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
         if verdict.status in (Status.CORRECT, Status.UNDECIDED):
-            usable.append(row)
+            kept.append(place)
         else:
             detail = f"{verdict.status}: {verdict.answer!r} {verdict.detail}".strip()
-            refused.append(Dropped(row.id, "expert_refused", detail))
-    if not usable:
-        raise UserError(
-            f"the verifier refuses the expert response of all {len(rows)} training problems, "
-            f"the first with {refused[0].detail}; check answers, tests and verification settings"
-        )
-    return usable, refused
+            dropped.append(Dropped(row.id, "expert_refused", detail))
+    return take(part, kept)
 
 
-def _split(rows: list[Problem], config: Config) -> tuple[list[Problem], list[Problem]]:
+def _split(rows: pa.Table, config: Config) -> tuple[pa.Table, pa.Table]:
     """The warm-up's own problems and the round's: what was just taught would look solvable."""
-    shuffled = random.Random(config.seed).sample(rows, len(rows))
+    number = rows.num_rows
+    shuffled = random.Random(config.seed).sample(range(number), number)
     taken = config.warmup.problems if config.warmup else 0
-    if taken >= len(rows):
+    if taken >= number:
         raise UserError(
-            f"warmup.problems = {taken} leaves none of the {len(rows)} usable training problems "
+            f"warmup.problems = {taken} leaves none of the {number} usable training problems "
             "for the round; take fewer, or raise a limit in data.datasets"
         )
-    return shuffled[:taken], shuffled[taken:]
+    return take(rows, shuffled[:taken]), take(rows, shuffled[taken:])
 
 
 def _provenance(
-    config: Config, folder: Path, renderer: Renderer, training: list[Problem]
+    config: Config, folder: Path, renderer: Renderer, training: pa.Table
 ) -> dict[str, Any]:
     return {
         "commit": provenance.commit(),
@@ -177,6 +200,7 @@ def _provenance(
         "model_revision": config.model.revision,
         "model_fingerprint": models.fingerprint(folder),
         "template_fingerprint": renderer.fingerprint(),
-        "data_fingerprint": problems.fingerprint(to_table(training, Problem)),
+        "data_fingerprint": problems.fingerprint(training),
+        "training_problems": training.num_rows,
         "seed": config.seed,
     }

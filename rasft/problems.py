@@ -1,46 +1,56 @@
-"""The problems of a run: read from the plugins, checked, and cleared of what is in a benchmark.
+"""The problems of a run: read from the plugins, checked, and cleared of what should not be there.
 
 Two kinds of fault. What makes the data untrustworthy (a row without an expert response, an id
 twice, no problems at all) stops the run with one message. What only makes a row useless (no gold
-answer, a benchmark problem) drops the row, which is counted and reported.
+answer, a benchmark problem, a repetition) drops the row, which is counted and reported.
+
+Rows stream from the plugin into an Arrow table; no list of them is held.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
-from rasft import decontamination, plugins
+from rasft import decontamination, near_duplicates, plugins
 from rasft.config import BenchmarkConfig, Config, DatasetConfig
 from rasft.datasets import Source
 from rasft.errors import UserError
+from rasft.near_duplicates import Twin
 from rasft.records import Dropped, Problem
+from rasft.tables import take, to_table
 
-Placed = tuple[str, Problem]  # where the row stands, for messages, and the row
+Placed = tuple[str, int, Problem]  # where the rows come from and which it is, and the row
+Fault = Callable[[Problem], Dropped | None]
 
 
 def load_problems(
     config: Config, data_dir: str | None, benchmarks: Iterable[Iterable[Problem]] = ()
-) -> tuple[list[Problem], list[Dropped]]:
-    """The training problems that can be used, and the others with the reason.
+) -> tuple[pa.Table, list[Dropped]]:
+    """The training problems that can be used, as Problem rows, and the others with the reason.
 
     `benchmarks` are the evaluation problems that training must not see. Raises UserError.
     """
-    found = _with_unique_ids(_read(config, data_dir))
-    kept, dropped = _with_gold(found)
+    dropped: list[Dropped] = []
+    rows = keep(_with_unique_ids(_read(config, data_dir)), _without_gold, dropped)
     if config.data.decontaminate:
-        kept, contaminated = decontaminate(kept, benchmarks)
-        dropped += contaminated
-    if not kept:
+        rows = keep(rows, in_benchmark(benchmarks), dropped)
+    table = to_table(rows, Problem)
+    read = table.num_rows + len(dropped)
+    if config.data.near_duplicates is not None:
+        table, repeated = without_repetitions(table, config.data.near_duplicates)
+        dropped += repeated
+    if not table.num_rows:
         names = ", ".join(dataset.name for dataset in config.data.datasets)
         raise UserError(
-            f"no training problem is left of {len(found)} read from {names}"
+            f"no training problem is left of {read} read from {names}"
             f"{_by_reason(dropped)}; check data.datasets"
         )
-    return kept, dropped
+    return table, dropped
 
 
 def load_benchmark(config: BenchmarkConfig, data_dir: str | None, seed: int = 0) -> list[Problem]:
@@ -50,8 +60,9 @@ def load_benchmark(config: BenchmarkConfig, data_dir: str | None, seed: int = 0)
     """
     plugin = plugins.load("benchmarks", config.name)
     source = Source(data_dir, config.limit, seed, config.options)
-    placed = ((f"{config.name} row {n}", row) for n, row in enumerate(plugin.load(source), 1))
-    problems, unusable = _with_gold(_with_unique_ids(placed))
+    placed = ((config.name, n, row) for n, row in enumerate(plugin.load(source), 1))
+    unusable: list[Dropped] = []
+    problems = list(keep(_with_unique_ids(placed), _without_gold, unusable))
     if unusable:
         first = unusable[0]
         raise UserError(
@@ -63,22 +74,68 @@ def load_benchmark(config: BenchmarkConfig, data_dir: str | None, seed: int = 0)
     return problems
 
 
-def decontaminate(
-    problems: Iterable[Problem], benchmarks: Iterable[Iterable[Problem]]
-) -> tuple[list[Problem], list[Dropped]]:
-    """The problems that stand in no benchmark, and the others with the one they match."""
+def keep(rows: Iterable[Problem], fault: Fault, dropped: list[Dropped]) -> Iterator[Problem]:
+    """The rows without a fault, as they come; the faults of the others go to `dropped`."""
+    for row in rows:
+        found = fault(row)
+        if found is None:
+            yield row
+        else:
+            dropped.append(found)
+
+
+def in_benchmark(benchmarks: Iterable[Iterable[Problem]]) -> Fault:
+    """Says of a problem which benchmark problem it repeats, if any."""
     index = decontamination.index(
         (f"{row.source}: {row.id}", row.prompt) for benchmark in benchmarks for row in benchmark
     )
-    kept, dropped = [], []
-    for problem in problems:
+
+    def fault(problem: Problem) -> Dropped | None:
         match = index.match(problem.prompt)
         if match is None:
-            kept.append(problem)
-        else:
-            detail = f"{match.name}, {match.share:.0%} of the shorter one's 13-token runs"
-            dropped.append(Dropped(problem.id, "in_benchmark", detail))
-    return kept, dropped
+            return None
+        detail = f"{match.name}, {match.share:.0%} of the shorter one's 13-token runs"
+        return Dropped(problem.id, "in_benchmark", detail)
+
+    return fault
+
+
+def without_repetitions(table: pa.Table, threshold: float) -> tuple[pa.Table, list[Dropped]]:
+    """The problems that repeat no earlier one, and the others with the one they repeat.
+
+    Two problems repeat each other if their texts are near-duplicates and their golds are equal:
+    "where k > 0" and "where k < 0" nearly agree in their words and are two problems.
+    """
+    columns = [_Column(table[name]) for name in ("answer", "tests", "setup")]
+    twins = near_duplicates.find(
+        _Column(table["prompt"]), threshold, lambda row: tuple(column[row] for column in columns)
+    )
+    repeated = {twin.row for twin in twins}
+    ids = _Column(table["id"])
+    kept = take(table, [row for row in range(table.num_rows) if row not in repeated])
+    return kept, [_repetition(twin, ids) for twin in twins]
+
+
+def _repetition(twin: Twin, ids: Sequence[str]) -> Dropped:
+    detail = f"{ids[twin.of]}, {twin.similarity:.0%} of their 5-word shingles are shared"
+    return Dropped(ids[twin.row], "near_duplicate", detail)
+
+
+class _Column(Sequence[str]):
+    """A column's values as they are asked for, out of Arrow."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._column[row].as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        for chunk in self._column.chunks:
+            yield from (value.as_py() for value in chunk)
 
 
 def fingerprint(table: pa.Table) -> str:
@@ -99,7 +156,7 @@ def _read(config: Config, data_dir: str | None) -> Iterator[Placed]:
             if problem.verifier not in verifiers:
                 raise UserError(f"{where}: {plugins.unknown('verifiers', problem.verifier)}")
             _require_expert(problem, where)
-            yield where, problem
+            yield key, number, problem
 
 
 def _rows(dataset: DatasetConfig, data_dir: str | None, seed: int) -> Iterator[Problem]:
@@ -116,30 +173,25 @@ def _require_expert(problem: Problem, where: str) -> None:
         )
 
 
-def _with_unique_ids(placed: Iterable[Placed]) -> list[Problem]:
-    first: dict[str, str] = {}
-    problems = []
-    for where, problem in placed:
+def _with_unique_ids(placed: Iterable[Placed]) -> Iterator[Problem]:
+    first: dict[str, tuple[str, int]] = {}
+    for source, number, problem in placed:
         if problem.id in first:
+            earlier, row = first[problem.id]
             raise UserError(
-                f"duplicate problem id {problem.id!r}: {first[problem.id]} and {where}; "
-                "give each problem an id of its own"
+                f"duplicate problem id {problem.id!r}: {earlier} row {row} and {source} row "
+                f"{number}; give each problem an id of its own"
             )
-        first[problem.id] = where
-        problems.append(problem)
-    return problems
+        first[problem.id] = source, number
+        yield problem
 
 
-def _with_gold(problems: Iterable[Problem]) -> tuple[list[Problem], list[Dropped]]:
-    kept, dropped = [], []
-    for problem in problems:
-        needs = ("tests", "no_tests") if problem.verifier == "python" else ("answer", "no_answer")
-        gold, reason = getattr(problem, needs[0]), needs[1]
-        if (gold or "").strip():
-            kept.append(problem)
-        else:
-            dropped.append(Dropped(problem.id, reason, f"{problem.source}: nothing to verify with"))
-    return kept, dropped
+def _without_gold(problem: Problem) -> Dropped | None:
+    needs = ("tests", "no_tests") if problem.verifier == "python" else ("answer", "no_answer")
+    gold, reason = getattr(problem, needs[0]), needs[1]
+    if (gold or "").strip():
+        return None
+    return Dropped(problem.id, reason, f"{problem.source}: nothing to verify with")
 
 
 def _by_reason(dropped: Iterable[Dropped]) -> str:

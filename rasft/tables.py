@@ -10,8 +10,9 @@ import dataclasses
 import os
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, Union
 
@@ -20,6 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 Record = TypeVar("Record")
+
+AT_ONCE = 4096  # rows held as records while a table is made or streamed
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
@@ -31,10 +34,15 @@ def schema(record: type) -> pa.Schema:
 
 
 def to_table(records: Iterable[Any], record: type) -> pa.Table:
-    """Records of one class as an Arrow table (also for no rows at all)."""
+    """Records of one class as an Arrow table (also for no rows at all), taken as they come."""
     names = [f.name for f in dataclasses.fields(record)]
-    rows = [{name: getattr(row, name) for name in names} for row in records]
-    return pa.Table.from_pylist(rows, schema=schema(record))
+    form = schema(record)
+    rows = iter(records)
+    parts = [form.empty_table()]
+    while part := list(islice(rows, AT_ONCE)):
+        fields = [{name: getattr(row, name) for name in names} for row in part]
+        parts.append(pa.Table.from_pylist(fields, schema=form))
+    return pa.concat_tables(parts)
 
 
 def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
@@ -49,6 +57,12 @@ def from_table(table: pa.Table, record: type[Record]) -> list[Record]:
         record(**dict(zip(columns, row, strict=True)))
         for row in zip(*columns.values(), strict=True)
     ]
+
+
+def stream(table: pa.Table, record: type[Record]) -> Iterator[Record]:
+    """The rows of a table as records, a few thousand at a time."""
+    for start in range(0, table.num_rows, AT_ONCE):
+        yield from from_table(table.slice(start, AT_ONCE), record)
 
 
 def take(table: pa.Table, indices: Sequence[int] | np.ndarray) -> pa.Table:

@@ -11,7 +11,7 @@ from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.plugins import load
 from rasft.records import Dropped, Problem
-from rasft.tables import take, to_table
+from rasft.tables import from_table, take, to_table
 
 DATA = os.environ.get("RASFT_DATA_DIR")
 needs_data = pytest.mark.skipif(not DATA, reason="RASFT_DATA_DIR is not set")
@@ -27,7 +27,8 @@ def loaded(tmp_path):
         path = tmp_path / "rows.jsonl"
         path.write_text("".join(json.dumps(value) + "\n" for value in values))
         options = {"path": str(path), "verifier": "math"}
-        return problems.load_problems(settings("jsonl", options, **data), None, benchmarks)
+        kept, dropped = problems.load_problems(settings("jsonl", options, **data), None, benchmarks)
+        return from_table(kept, Problem), dropped
 
     return run
 
@@ -99,6 +100,22 @@ def test_a_problem_of_a_benchmark_is_dropped_unless_told_otherwise(loaded):
     assert (len(kept), dropped) == (2, [])
 
 
+def test_a_repetition_is_dropped_unless_told_otherwise(loaded):
+    long = (
+        "A baker sells 12 loaves of bread each morning and 30 rolls each evening, how many in all?"
+    )
+    rows_ = [
+        ROW | {"prompt": long},
+        ROW | {"id": "b", "prompt": long.replace("A baker", "The baker")},
+        ROW | {"id": "c", "prompt": long.replace("in all", "in total"), "answer": "5"},
+    ]
+    kept, dropped = loaded(*rows_)
+    assert [row.id for row in kept] == ["a", "c"]
+    assert dropped == [Dropped("b", "near_duplicate", "a, 87% of their 5-word shingles are shared")]
+    kept, dropped = loaded(*rows_, near_duplicates=None)
+    assert (len(kept), dropped) == (3, [])
+
+
 def words(start, count):
     return " ".join(f"w{i}" for i in range(start, start + count))
 
@@ -130,7 +147,8 @@ def test_equal_problems_match_however_short_and_whatever_the_punctuation():
 def test_the_two_olympiadbench_problems_in_math_are_found():
     rows_ = list(load("datasets", "math_train").load(Source(DATA, options={"part": "all"})))
     olympiad = problems.load_benchmark(BenchmarkConfig(name="olympiadbench"), DATA)
-    kept, dropped = problems.decontaminate(rows_, [olympiad])
+    dropped = []
+    kept = list(problems.keep(rows_, problems.in_benchmark([olympiad]), dropped))
     assert len(kept) == 11_998
     assert [(row.problem_id, row.reason, row.detail.split(",")[0]) for row in dropped] == [
         ("math_train/3443", "in_benchmark", "olympiadbench: olympiadbench/2890"),
@@ -143,7 +161,10 @@ def test_gsm8k_shares_nothing_with_the_math_benchmarks():
     names = ("math500", "minerva_math", "olympiadbench", "aime24", "aime25", "amc23")
     benchmarks = [problems.load_benchmark(BenchmarkConfig(name=name), DATA) for name in names]
     kept, dropped = problems.load_problems(settings("gsm8k"), DATA, benchmarks)
-    assert (len(kept), dropped) == (7_473, [])
+    assert len(kept) == 7_472
+    assert [(row.problem_id, row.reason) for row in dropped] == [
+        ("gsm8k/train/6691", "near_duplicate")
+    ]
 
 
 def test_generated_problems_survive_their_own_held_out_split():
