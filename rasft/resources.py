@@ -30,6 +30,8 @@ STEPS = (
     "train",
     "evaluate",
     "report",
+    "promote",
+    "idle",
     "idle",
     "promote",
     "end",
