@@ -1,4 +1,7 @@
-"""What Metaflow sends to Kubernetes and to Argo for a config that asks for everything."""
+"""What Metaflow sends to Kubernetes and to Argo for a config that asks for everything.
+
+The models of Argo are hera 6's, of Argo 3: Argo 4 dropped `schedule`, which Metaflow writes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from hera.workflows.models import WorkflowTemplate
+from hera.workflows.models import CronWorkflow, WorkflowTemplate
 from integration.cluster.api import ClusterDouble
 from integration.cluster.manifest import KUBERNETES, Cluster
 from integration.cluster.runs import datastore, flow
@@ -38,6 +41,7 @@ resources:
       secrets: [hub-token]
       labels: {rasft/verify: "true"}
     rollout: *heavy
+schedule: {cron: "30 4 * * 1", timezone: Europe/Berlin}
 """
 
 
@@ -70,6 +74,20 @@ def job(folder: Path, storage: dict[str, str]) -> dict[str, Any]:
         double.close()
     assert "the Job cannot run here: 'hub-token'" in done.output  # the double has no such secret
     return double.jobs[0]
+
+
+@pytest.fixture(scope="module")
+def deployed(folder: Path, storage: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What a deployment of the retraining flow leaves in a cluster, by kind and name."""
+    double = ClusterDouble(Cluster(), owner=uuid.uuid4().hex)
+    try:
+        kubeconfig = {"KUBECONFIG": str(double.write_kubeconfig(folder / "kubeconfig"))}
+        create = words("argo-workflows", "create")
+        done = flow(folder, *create, environment={**storage, **kubeconfig}, name="retrain_flow")
+    finally:
+        double.close()
+    assert done.code == 0, done.output[-3000:]
+    return double.argo
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +148,32 @@ def without_nothing(value: Any) -> Any:
     return [without_nothing(each) for each in value] if isinstance(value, list) else value
 
 
-def test_the_template_is_one_of_argo(template: dict[str, Any]) -> None:
+def assert_whole(model: type, manifest: dict[str, Any]) -> None:
     """Argo's model reads it and loses nothing of it: no key is unknown, no type is another."""
-    read = WorkflowTemplate.model_validate(template)
+    read = model.model_validate(manifest)
     again = json.loads(read.model_dump_json(by_alias=True, exclude_none=True))
-    assert without_nothing(again) == without_nothing(template)
+    assert without_nothing(again) == without_nothing(manifest)
+
+
+def test_the_template_is_one_of_argo(template: dict[str, Any]) -> None:
+    assert_whole(WorkflowTemplate, template)
+
+
+def test_a_key_that_argo_does_not_know_is_noticed(template: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError):
+        assert_whole(WorkflowTemplate, {**template, "specs": {"entrypoint": "x"}})
+
+
+def test_the_retraining_flow_is_deployed_on_its_cron(
+    deployed: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    assert_whole(WorkflowTemplate, deployed["workflowtemplates", "retrainflow"])
+    cron = deployed["cronworkflows", "retrainflow"]
+    assert_whole(CronWorkflow, cron)
+    assert cron["spec"]["schedule"] == "30 4 * * 1"
+    assert cron["spec"]["timezone"] == "Europe/Berlin"
+    assert cron["spec"]["suspend"] is False
+    assert cron["spec"]["workflowSpec"] == {"workflowTemplateRef": {"name": "retrainflow"}}
 
 
 def test_the_template_carries_the_resources(template: dict[str, Any]) -> None:
