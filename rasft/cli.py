@@ -10,6 +10,7 @@ import click
 from rasft import config_files
 from rasft.config import VerificationConfig
 from rasft.errors import RasftError
+from rasft.ledger_command import ledger
 
 DEFAULT = config_files.CONFIGS / "demo.yaml"  # what the flow runs where nothing is named
 
@@ -144,6 +145,9 @@ def reproduce(
 
     question = Question(margin / 100, seed_spread / 100)
     click.echo(tables_command.reproduce(published_row, ids, tags, own, question))
+
+
+main.add_command(ledger)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -56,7 +57,7 @@ class Store:
     def folders(self, kind: str) -> dict[str, Facts]:
         """The folders of a kind with their facts; one whose facts are damaged is ignored."""
         found: dict[str, Facts] = {}
-        for path in self._list(f"{self.base}/{kind}", depth=2):
+        for path in self.paths(f"{self.base}/{kind}", depth=2):
             if not path.endswith(f"/{FACTS}"):
                 continue
             folder, facts = path.removesuffix(f"/{FACTS}"), self.read_json(path)
@@ -128,7 +129,7 @@ class Store:
             for path in fresh:
                 seen.add(path)
                 try:
-                    table = self._read(path, schema, wanted)
+                    table = self.read(path, schema, wanted)
                 except FileNotFoundError:
                     vanished = True
                     continue
@@ -140,13 +141,18 @@ class Store:
     def files(self, folder: str) -> list[str]:
         """The paths of a folder's files by name; anything else that lies there is ignored."""
         paths = []
-        for path in self._list(folder, depth=1):
+        for path in self.paths(folder, depth=1):
             name = PurePosixPath(path).name
             if _NAME.fullmatch(name):
                 paths.append(path)
             elif name != FACTS:
                 self.ignored[path] = "half-written" if PARTIAL in name else "foreign"
         return sorted(paths)
+
+    def age(self, folder: str) -> float:
+        """Seconds since the newest file of the folder was written."""
+        written = [self.fs.modified(path).timestamp() for path in self.files(folder)]
+        return time.time() - max(written, default=0.0)
 
     def size(self, path: str) -> int:
         """The bytes of a file."""
@@ -157,14 +163,15 @@ class Store:
         if self.fs.exists(path):
             self.fs.rm(path, recursive=True)
 
-    def _list(self, folder: str, depth: int) -> list[str]:
+    def paths(self, folder: str, depth: int = 1) -> list[str]:
+        """Every file in a folder, down to so many levels."""
         self.fs.invalidate_cache()
         try:
             return [str(path) for path in self.fs.find(folder, maxdepth=depth)]
         except FileNotFoundError:
             return []
 
-    def _read(self, path: str, schema: pa.Schema, wanted: pa.Array | None) -> pa.Table | None:
+    def read(self, path: str, schema: pa.Schema, wanted: pa.Array | None = None) -> pa.Table | None:
         """The wanted rows of a file; None where it holds none or cannot be trusted."""
         try:
             if wanted is not None and not self._holds(path, wanted):
