@@ -23,7 +23,7 @@ def plan(config: Config, gpus: int) -> list[StepEstimate]:
 
     Raises UserError where the number of problems cannot be told.
     """
-    planned = steps(config, _problems(config), _benchmarks(config), _gpus(gpus))
+    planned = steps(config, _problems(config), _benchmarks(config), _gpus(config, gpus))
     return estimate(planned, _history(config, gpus))
 
 
@@ -93,15 +93,15 @@ def _benchmarks(config: Config) -> dict[str, int]:
     return found
 
 
-def _gpus(each: int) -> dict[str, int]:
-    """GPUs of a task, by step."""
-    return dict.fromkeys(ON_GPU, each)
+def _gpus(config: Config, here: int) -> dict[str, int]:
+    """GPUs of a task, by step: what the config asks of a cluster, else this machine's."""
+    return {step: config.resources.of(step).gpu or here for step in ON_GPU}
 
 
 def _history(config: Config, gpus: int) -> list[Timing]:
     found = []
     for run in runs.past(config.model.path):
-        planned = steps(run.config, run.problems, run.benchmarks, _gpus(gpus))
+        planned = steps(run.config, run.problems, run.benchmarks, _gpus(run.config, gpus))
         by_step = {each.step: each for each in planned}
         found += [
             Timing(step, by_step[step].work, by_step[step].gpus, seconds)
