@@ -15,8 +15,8 @@ two of them made is read once.
 How many files: a writer adds one in `ledger.flush_seconds` and one at its end. A million problems x
 8 samples at 100 samples a second are 22 hours of sampling, thus about 1,300 files of samples at the
 default of 60 s, and as many of scores and verdicts at most, however many shards there are; `rasft
-ledger gc` merges them into files of 50,000 rows, here 160. Asking for keys reads the one column of
-keys of each file, then the files that hold a wanted one.
+ledger gc` merges them into files of up to 50,000 rows, here 160. Asking for keys reads the one
+column of keys of each file, then the files that hold a wanted one.
 """
 
 from __future__ import annotations

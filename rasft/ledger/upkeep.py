@@ -63,26 +63,40 @@ def garbage(
 
 
 def merge(store: Store, folder: Folder) -> int:
-    """Write the rows of small files into large ones; how many files there are fewer.
+    """Write the rows of small files into larger ones; how many files there are fewer.
 
-    The large one is there before the small ones go, and a reader that misses one looks again.
+    The larger one is there before the small ones go, and a reader that misses one looks again.
+    Memory holds the rows of one merged file.
     """
     if folder.kind not in ROWS:
         return 0
-    expected = schema(ROWS[folder.kind])
-    small = [path for path in store.files(folder.path) if _rows(store, path) < MERGED_ROWS]
-    tables = {path: store.read(path, expected) for path in small}
+    return sum(_merge(store, folder, some) for some in _together(store, folder.path))
+
+
+def _together(store: Store, path: str) -> Iterator[list[str]]:
+    """The folder's small files, in lists that make up a merged file."""
+    some: list[str] = []
+    rows = 0
+    for each in store.files(path):
+        more = _rows(store, each)
+        if some and rows + more > MERGED_ROWS:
+            yield some
+            some, rows = [], 0
+        if more < MERGED_ROWS:
+            some.append(each)
+            rows += more
+    yield some
+
+
+def _merge(store: Store, folder: Folder, paths: list[str]) -> int:
+    tables = {path: store.read(path, schema(ROWS[folder.kind])) for path in paths}
     whole = {path: table for path, table in tables.items() if table is not None}
     if len(whole) < 2:
         return 0
-    rows = _unique(pa.concat_tables(whole.values()))
-    written = {
-        store.append(folder.path, take(rows, range(start, min(start + MERGED_ROWS, len(rows)))))
-        for start in range(0, len(rows), MERGED_ROWS)
-    }
-    for path in whole.keys() - written:
+    written = store.append(folder.path, _unique(pa.concat_tables(whole.values())))
+    for path in whole.keys() - {written}:
         store.remove(path)
-    return len(whole) - len(written)
+    return len(whole) - 1
 
 
 def _unique(table: pa.Table) -> pa.Table:
