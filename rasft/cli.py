@@ -114,12 +114,12 @@ def tables(
     beside: tuple[str, ...],
     output: Path | None,
 ) -> None:
-    """Rebuild the table of stored runs: Markdown here, or every form in FOLDER."""
+    """Rebuild the table of stored runs: Markdown here, or every form and its pictures in FOLDER."""
     from rasft import table_text, tables_command
 
-    built = tables_command.table(ids, tags, metric, baseline, beside)
+    built = tables_command.rebuild(ids, tags, metric, baseline, beside)
     if output is None:
-        click.echo(table_text.markdown(built), nl=False)
+        click.echo(table_text.markdown(built.table), nl=False)
     else:
         click.echo("\n".join(str(path) for path in tables_command.write(built, output)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from rasft import statistics
 from rasft.canvas import BLUE, COLOURS, GREY, ORANGE, SKY, figure, panels, spread
 from rasft.cells import BASE, WARM_UP, Cell, StoredRun, labels
+from rasft.records import BenchmarkResult
 from rasft.result_table import Entry, ResultTable
 from rasft.statistics import share_correct
 
@@ -25,26 +26,33 @@ def pictures(
     table: ResultTable, found: Sequence[Cell], runs: Sequence[StoredRun]
 ) -> dict[str, bytes]:
     """Every picture that these runs give, by file name."""
-    shares = solved(found)
+    rows = solved(found)
     drawn = {
         "accuracy-by-method.png": accuracy(table),
-        "solvability-before-and-after.png": solvability(shares),
-        "accuracy-by-solvability.png": by_bucket(shares),
+        "solvability-before-and-after.png": solvability(rows),
+        "accuracy-by-solvability.png": by_bucket(rows),
         "training-curves.png": curves(runs),
     }
     return {name: picture for name, picture in drawn.items() if picture}
 
 
 def solved(found: Sequence[Cell]) -> Shares:
-    """The share of each problem's samples that each row solved, by seed; undecided left out."""
-    shares: dict[str, dict[Key, float]] = {}
+    """What each row solved of each problem, by seed."""
+    by_row: dict[str, dict[Key, float]] = {}
     for cell in found:
-        scores = share_correct([result.correct for result in cell.results])
-        for result, score in zip(cell.results, scores.tolist(), strict=True):
-            if not np.isnan(score):
-                key = (cell.benchmark, result.problem_id, cell.seed)
-                shares.setdefault(cell.row, {})[key] = score
-    return shares
+        by_row.setdefault(cell.row, {}).update(shares(cell.results, cell.seed))
+    return by_row
+
+
+def shares(results: Iterable[BenchmarkResult], seed: int = 0) -> dict[Key, float]:
+    """The share of each problem's samples that are correct; a problem with none decided is out."""
+    rows = list(results)
+    scores = share_correct([row.correct for row in rows]).tolist()
+    return {
+        (row.benchmark, row.problem_id, seed): score
+        for row, score in zip(rows, scores, strict=True)
+        if not np.isnan(score)
+    }
 
 
 def accuracy(table: ResultTable) -> bytes:
@@ -82,16 +90,16 @@ def _dot(axes: Any, y: int, entry: Entry) -> None:
     )
 
 
-def solvability(shares: Shares) -> bytes:
+def solvability(found: Shares) -> bytes:
     """What part of the benchmarks' problems each row solves never, sometimes and always."""
-    rows = list(shares)
+    rows = list(found)
 
     def draw(axes: Any) -> None:
         for y, row in enumerate(rows):
             left = 0.0
-            counts = _classes(shares[row].values())
+            counts = _classes(found[row].values())
             for name, colour in CLASSES.items():
-                width = 100 * counts[name] / max(1, len(shares[row]))
+                width = 100 * counts[name] / max(1, len(found[row]))
                 axes.barh(y, width, left=left, color=colour, height=0.7)
                 if width >= 4:
                     ink = "white" if colour == BLUE else "black"
@@ -116,15 +124,15 @@ def _classes(values: Any) -> dict[str, int]:
     return counts
 
 
-def by_bucket(shares: Shares) -> bytes | None:
+def by_bucket(found: Shares) -> bytes | None:
     """Accuracy of the trained rows by how the model they started from solved the problem.
 
     The start is the warm-up where there is one, else the base. It is not drawn: a problem counted
     as never solved because of the samples it was judged by would look worse than it is. The trained
     rows have samples of their own, so no such thing befalls them.
     """
-    start = shares.get(WARM_UP) or shares.get(BASE)
-    trained = [row for row in shares if row not in (BASE, WARM_UP)]
+    start = found.get(WARM_UP) or found.get(BASE)
+    trained = [row for row in found if row not in (BASE, WARM_UP)]
     if not start or not trained:
         return None
     members = {name: [key for key in start if _bucket(start[key]) == name] for name in BUCKETS}
@@ -132,7 +140,7 @@ def by_bucket(shares: Shares) -> bytes | None:
 
     def draw(axes: Any) -> None:
         means = {
-            row: [_mean([shares[row][k] for k in members[n] if k in shares[row]]) for n in present]
+            row: [_mean([found[row][k] for k in members[n] if k in found[row]]) for n in present]
             for row in trained
         }
         _lines(axes, means, len(present))

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from rasft import decontamination, near_duplicates, plugins
@@ -22,7 +23,7 @@ from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.near_duplicates import Twin
 from rasft.records import Dropped, Problem
-from rasft.tables import take, to_table
+from rasft.tables import to_table
 
 Placed = tuple[str, int, Problem]  # where the rows come from and which it is, and the row
 Fault = Callable[[Problem], Dropped | None]
@@ -110,10 +111,12 @@ def without_repetitions(table: pa.Table, threshold: float) -> tuple[pa.Table, li
     twins = near_duplicates.find(
         _Column(table["prompt"]), threshold, lambda row: tuple(column[row] for column in columns)
     )
-    repeated = {twin.row for twin in twins}
+    if not twins:
+        return table, []
+    kept = np.ones(table.num_rows, dtype=bool)
+    kept[[twin.row for twin in twins]] = False
     ids = _Column(table["id"])
-    kept = take(table, [row for row in range(table.num_rows) if row not in repeated])
-    return kept, [_repetition(twin, ids) for twin in twins]
+    return table.filter(pa.array(kept)), [_repetition(twin, ids) for twin in twins]
 
 
 def _repetition(twin: Twin, ids: Sequence[str]) -> Dropped:

@@ -15,18 +15,17 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from rasft import plots
+from rasft import plots, run_pictures
 from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config
-from rasft.records import Dropped, Group, Verdict, Work
+from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
+from rasft.statistics import FEWEST_PROBLEMS
 from rasft.tables import from_table
 
 Row = TypeVar("Row")
 
 # The steps that use the ledger.
 STAGES = ("start", "warmup", "score", "rollout", "verify", "train", "evaluate")
-# A bootstrap over fewer problems looks surer than it is: over one it is a point.
-FEWEST_PROBLEMS = 8
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ class RunResults:
     differences: Sequence[Difference]
     notes: Sequence[str]
     work: Sequence[Work]
+    results: Sequence[BenchmarkResult]
+    examples: pa.Table | None  # TrainingExample rows, where the method trains on any
 
 
 def of_run(config: Config, run: Any) -> RunResults:
@@ -69,6 +70,8 @@ def of_run(config: Config, run: Any) -> RunResults:
         accuracies=from_table(run.accuracies, Accuracy),
         differences=from_table(run.differences, Difference),
         notes=run.notes,
+        results=from_table(run.results, BenchmarkResult),
+        examples=getattr(run, "examples", None),
         work=[row for stage in STAGES for row in _records(run, f"{stage}_work", Work)],
     )
 
@@ -90,6 +93,7 @@ def sections(results: RunResults) -> list[Section]:
         found.append(Section("Warm-up", text, plots.curve(results.warmup_curve, "Warm-up")))
     return [
         *found,
+        *(Section(*part) for part in run_pictures.parts(results.results, results.examples)),
         Section("Verdicts and dropped rows", _counts_text(results)),
         Section("Reused and made", _work_text(results.work)),
         Section("Configuration and provenance", _provenance_text(results)),

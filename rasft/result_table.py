@@ -17,7 +17,7 @@ from rasft import comparison, metrics, plugins
 from rasft.cells import UNTRAINED, Cell, Failure, Source, StoredRun, cells, failures, labels
 from rasft.comparison import Column, Contrast, Interval
 from rasft.errors import UserError
-from rasft.reporting import FEWEST_PROBLEMS
+from rasft.statistics import FEWEST_PROBLEMS
 
 # The columns of the paper, in its order, and the averages over them.
 MATH = ("math500", "minerva_math", "olympiadbench", "aime24", "aime25", "amc23")

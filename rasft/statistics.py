@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 Row = Sequence[bool | None]
 Scores = NDArray[np.float64]  # one a problem, NaN where the problem has no score
 
+FEWEST_PROBLEMS = 8  # for an interval: over fewer a bootstrap looks surer than it is
 CHUNK = 4_000_000  # resampled values held at once
 
 

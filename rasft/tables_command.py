@@ -4,39 +4,52 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from rasft import published, reproduction, result_table, runs, table_text
-from rasft.cells import cells
+from rasft import comparison_plots, published, reproduction, result_table, runs, table_text
+from rasft.cells import StoredRun, cells
 from rasft.errors import UserError
 from rasft.reporting import markdown_table
 from rasft.reproduction import Question, Reproduced
 from rasft.result_table import ResultTable
 
 
-def table(
+@dataclass(frozen=True)
+class Rebuilt:
+    """A table, and what it was built of."""
+
+    table: ResultTable
+    runs: Sequence[StoredRun]
+
+
+def rebuild(
     ids: Sequence[str],
     tags: Sequence[str],
     metric: str = "avg",
     baseline: str | None = None,
     beside: Sequence[str] = (),
-) -> ResultTable:
+) -> Rebuilt:
     """The table of the runs, with the published rows named in `beside`."""
     found = runs.read(ids, tags)
     built = result_table.build(found, result_table.plan(found, metric, baseline))
-    return published.beside(built, found, [published.row(name) for name in beside])
+    rows = [published.row(name) for name in beside]
+    return Rebuilt(published.beside(built, found, rows), found)
 
 
-def write(built: ResultTable, folder: Path) -> list[Path]:
-    """Write every form of the table into a folder, each file whole or not at all."""
+def write(rebuilt: Rebuilt, folder: Path) -> list[Path]:
+    """Write every form of the table and its pictures, each file whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, form in table_text.FORMS.items():
-        partial = folder / f".{name}.{os.getpid()}.partial"
-        partial.write_text(form(built), encoding="utf-8")
-        os.replace(partial, folder / name)
-        written.append(folder / name)
-    return written
+    texts = {name: form(rebuilt.table).encode() for name, form in table_text.FORMS.items()}
+    drawn = comparison_plots.pictures(rebuilt.table, cells(rebuilt.runs), rebuilt.runs)
+    return [_replace(folder / name, content) for name, content in (texts | drawn).items()]
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+    return path
 
 
 def reproduce(

@@ -11,8 +11,18 @@ from matplotlib.image import imread
 from rasft import accuracy, reporting
 from rasft.config import EvaluationConfig
 from rasft.config_files import load
-from rasft.records import BenchmarkResult, Dropped, Group, Status, Verdict, Work
+from rasft.records import (
+    EXPERT,
+    BenchmarkResult,
+    Dropped,
+    Group,
+    Status,
+    TrainingExample,
+    Verdict,
+    Work,
+)
 from rasft.reporting import RunResults
+from rasft.tables import to_table
 
 SETTINGS = EvaluationConfig(bootstrap_samples=2000)
 
@@ -51,6 +61,10 @@ def results() -> RunResults:
         differences=accuracy.differences(rows, SETTINGS, 0),
         notes=("benchmark aime24 was skipped: no data",),
         work=[Work("rollout", "samples", 3, 4, 1), Work("rollout", "samples", 2, 1, 1)],
+        results=rows,
+        examples=to_table(
+            [TrainingExample("p0", EXPERT, (1, 2, 3, 4), 2, 1.0, (-0.1, -0.2))], TrainingExample
+        ),
     )
 
 
@@ -83,7 +97,7 @@ def test_a_few_problems_get_no_interval(results: RunResults) -> None:
 
 def test_pictures_open_and_are_not_blank(results: RunResults) -> None:
     pictures = [part.picture for part in reporting.sections(results) if part.picture]
-    assert len(pictures) == 5
+    assert len(pictures) == 8
     for picture in pictures:
         pixels = imread(io.BytesIO(picture))
         assert pixels.shape[1] == 960
