@@ -63,6 +63,7 @@ evaluation:
   max_new_tokens: 24
   bootstrap_samples: 500
   benchmarks: [{name: math500}]
+resources: {default: {retries: 1, retry_minutes: 0}}
 ledger: {enabled: false} # every tick makes its own samples
 schedule: {champion: PLACE/champion.json, only_new_data: ONLY_NEW, cron: "0 3 * * 1"}
 """
@@ -80,7 +81,6 @@ class Place:
 
     def tick(self, config: str, words: str, fault=lambda task: "none") -> Done:
         options = ["--config", "cfg", config] if words == "run" else []
-        retries = ["--with", "retry:times=1,minutes_between_retries=0", "--max-workers", "1"]
         environment = {
             "RASFT_DATA_DIR": str(self.folder / "data"),
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.folder),
@@ -88,7 +88,11 @@ class Place:
             "AWS_SECRET_ACCESS_KEY": SECRET,
         }
         return drive(
-            "retrain_flow.py", [*options, words, *retries], self.folder, fault, environment
+            "retrain_flow.py",
+            [*options, words, "--max-workers", "1"],
+            self.folder,
+            fault,
+            environment,
         )
 
     def latest(self) -> Run:
