@@ -30,6 +30,7 @@ class Shelf(Generic[Row]):
         self.row = row
         self.flush_seconds = flush_seconds
         self.folder = store.folder(kind, facts) if store else ""
+        self._described = False
         self._waiting: list[Row] = []
         self._written = time.monotonic()
 
@@ -83,7 +84,9 @@ class Shelf(Generic[Row]):
     def flush(self) -> None:
         """Write what waits, as one file."""
         if self.store and self._waiting:
-            self.store.describe(self.folder, self.facts)
+            if not self._described:
+                self.store.describe(self.folder, self.facts)
+                self._described = True
             self.store.append(self.folder, to_table(self._waiting, self.row))
             self._waiting = []
         self._written = time.monotonic()

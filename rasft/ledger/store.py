@@ -50,9 +50,8 @@ class Store:
 
     def describe(self, folder: str, facts: Facts) -> None:
         """Leave the facts in the folder, for people and for `folders`."""
-        path = f"{folder}/{FACTS}"
-        if not self.fs.exists(path):
-            self.put(path, json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n")
+        content = json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n"
+        self.put(f"{folder}/{FACTS}", content)
 
     def folders(self, kind: str) -> dict[str, Facts]:
         """The folders of a kind with their facts; one whose facts are damaged is ignored."""
@@ -170,30 +169,40 @@ class Store:
             return [str(path) for path in self.fs.find(folder, maxdepth=depth)]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise MachineError(f"the ledger cannot list {folder}: {error}") from error
 
     def read(self, path: str, schema: pa.Schema, wanted: pa.Array | None = None) -> pa.Table | None:
-        """The wanted rows of a file; None where it holds none or cannot be trusted."""
+        """The wanted rows of a file; None where it holds none or cannot be trusted.
+
+        Raises FileNotFoundError where the file has gone, MachineError where it cannot be had.
+        """
+        if wanted is not None and not self._may_hold(path, wanted):
+            return None
         try:
-            if wanted is not None and not self._holds(path, wanted):
-                return None
             content = self.fs.cat_file(path)
-            if hashlib.sha256(content).hexdigest() != PurePosixPath(path).stem:
-                raise pa.ArrowInvalid("its content is not what its name says")
-            table = pq.read_table(pa.BufferReader(content))
         except FileNotFoundError:
             raise
-        except (pa.ArrowException, OSError):
+        except OSError as error:
+            raise MachineError(f"the ledger cannot read {path}: {error}") from error
+        if hashlib.sha256(content).hexdigest() != PurePosixPath(path).stem:
             self.ignored[path] = "damaged"
             return None
+        table = pq.read_table(pa.BufferReader(content))
         if not table.schema.equals(schema):
             self.ignored[path] = "other schema"
             return None
         return table if wanted is None else table.filter(pc.is_in(table[KEY], wanted))
 
-    def _holds(self, path: str, wanted: pa.Array) -> bool:
-        """Whether a file has a wanted key: only its column of keys is read."""
-        with self.fs.open(path, "rb") as file:
-            keys = pq.read_table(file, columns=[KEY])
+    def _may_hold(self, path: str, wanted: pa.Array) -> bool:
+        """Whether a file has a wanted key, from its column of keys; true if that is broken."""
+        try:
+            with self.fs.open(path, "rb") as file:
+                keys = pq.read_table(file, columns=[KEY])
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowException, OSError):
+            return True
         return bool(pc.any(pc.is_in(keys[KEY], wanted)).as_py())
 
 
@@ -219,10 +228,11 @@ def _open(root: str) -> tuple[Any, str]:
 
 
 def _s3() -> Any:
-    """Credentials, region and endpoint come from the usual AWS_* variables."""
+    """Credentials and region come from the usual AWS_* variables, and so does an endpoint."""
     from pyarrow import fs
 
-    return fs.S3FileSystem()
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return fs.S3FileSystem(endpoint_override=endpoint)
 
 
 def _is_local(fs: Any) -> bool:

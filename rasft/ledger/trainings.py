@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -64,16 +66,21 @@ def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
 
 
 def _fetch(store: Store, facts: Facts, folder: Path) -> bool:
-    """Lay the stored training of these facts out in `folder`; False if there is none."""
+    """Lay the stored training of these facts out in `folder`; False if there is none.
+
+    It appears there only when all of it has come and is whole.
+    """
     stored = store.folder(KIND, facts)
     names = store.read_json(f"{stored}/{FILES}")
-    for name, content in (names or {}).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not store.download(f"{stored}/{content}", path) or _sha256(path) != content:
-            store.ignored[f"{stored}/{content}"] = "damaged"
-            path.unlink(missing_ok=True)
-            return False
+    with tempfile.TemporaryDirectory(dir=folder) as aside:
+        for content in set((names or {}).values()):
+            path = Path(aside, content)
+            if not store.download(f"{stored}/{content}", path) or _sha256(path) != content:
+                store.ignored[f"{stored}/{content}"] = "damaged"
+                return False
+        for name, content in (names or {}).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(aside, content), folder / name)
     return names is not None
 
 
