@@ -221,6 +221,22 @@ class TestJsonl:
         with pytest.raises(UserError, match=message):
             self.load(tmp_path, text, verifier="math")
 
+    def test_the_authors_file_is_read_by_a_field_map(self, tmp_path):
+        """Two fields, no id and no answer: the box holds the answer."""
+        text = (
+            '{"instruction": "1+1?", "response": "It is \\\\boxed{2}."}\n'
+            '{"instruction": "Prove it.", "response": "Clear."}\n'
+        )
+        fields = {"prompt": "instruction", "expert_response": "response"}
+        sum_, proof = self.load(tmp_path, text, fields=fields, verifier="math", answer="boxed")
+        assert sum_ == Problem("rows/0", "1+1?", "math", r"It is \boxed{2}.", "2", source="rows")
+        assert (proof.id, proof.answer) == ("rows/1", None)
+
+    def test_an_answer_of_the_row_goes_before_the_box(self, tmp_path):
+        text = '{"prompt": "1+1?", "expert_response": "\\\\boxed{2.0}", "answer": "2"}'
+        (problem,) = self.load(tmp_path, text, verifier="math", answer="boxed")
+        assert problem.answer == "2"
+
     def test_a_row_with_no_verifier_is_named(self, tmp_path):
         with pytest.raises(UserError, match="line 1: field 'verifier' is missing"):
             self.load(tmp_path, '{"id": 1, "prompt": "a"}\n')
@@ -230,6 +246,7 @@ class TestJsonl:
         [
             ({}, "jsonl: option path is missing"),
             ({"path": "no.jsonl"}, "jsonl: option path = 'no.jsonl': there is no file .*no.jsonl"),
+            ({"path": "x", "answer": "box"}, "option answer = 'box' must be 'boxed'"),
             ({"path": "x", "fields": ["id"]}, "option fields = .* must map"),
             ({"path": "x", "fields": {"promt": "q"}}, "names 'promt', which a problem does not"),
         ],

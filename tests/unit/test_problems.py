@@ -2,10 +2,11 @@
 
 import json
 import os
+import weakref
 
 import pytest
 
-from rasft import config_files, decontamination, problems, rows
+from rasft import config_files, decontamination, problems, rows, tables
 from rasft.config import BenchmarkConfig
 from rasft.datasets import Source
 from rasft.errors import UserError
@@ -114,6 +115,30 @@ def test_a_repetition_is_dropped_unless_told_otherwise(loaded):
     assert dropped == [Dropped("b", "near_duplicate", "a, 87% of their 5-word shingles are shared")]
     kept, dropped = loaded(*rows_, near_duplicates=None)
     assert (len(kept), dropped) == (3, [])
+
+
+def test_rows_are_not_held_while_they_are_read(tmp_path, monkeypatch):
+    """Of 1,000 rows no more exist as objects at once than one batch of the table takes."""
+    path = tmp_path / "rows.jsonl"
+    lines = [json.dumps(ROW | {"id": str(i), "prompt": f"What is {i}+1?"}) for i in range(1000)]
+    path.write_text("\n".join(lines))
+    alive = weakref.WeakSet()
+    most = 0
+
+    def watched(*arguments):
+        nonlocal most
+        for problem in read(*arguments):
+            alive.add(problem)
+            most = max(most, len(alive))
+            yield problem
+
+    read = problems._rows
+    monkeypatch.setattr(problems, "_rows", watched)
+    monkeypatch.setattr(tables, "AT_ONCE", 50)
+    options = {"path": str(path), "verifier": "math"}
+    table, _ = problems.load_problems(settings("jsonl", options), None)
+    assert table.num_rows == 1000
+    assert most <= 2 * 50
 
 
 def words(start, count):
