@@ -87,13 +87,15 @@ def _jaccard(left: set[tuple[str, ...]], right: set[tuple[str, ...]]) -> float:
     return len(left & right) / len(left | right)
 
 
-def _signatures(texts: Iterable[str]) -> Signatures:
-    rows = iter(texts)
-    parts = []
+def _signatures(texts: Sequence[str]) -> Signatures:
+    found = np.empty((len(texts), PERMUTATIONS), np.uint32)
+    rows, done = iter(texts), 0
     while part := list(islice(rows, AT_ONCE)):
         made = MinHash.generator(map(_encoded, part), num_perm=PERMUTATIONS, seed=1)
-        parts.append(np.stack([each.hashvalues for each in made]).astype(np.uint32))
-    return np.concatenate(parts) if parts else np.zeros((0, PERMUTATIONS), np.uint32)
+        for place, each in enumerate(made, start=done):
+            found[place] = each.hashvalues
+        done += len(part)
+    return found
 
 
 def _encoded(text: str) -> list[bytes]:
