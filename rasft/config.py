@@ -122,6 +122,7 @@ class RolloutConfig(Section):
     repetition_penalty: Positive = 1.1
     max_new_tokens: Count = 1024
     max_sequences: Count = 128  # sampled side by side
+    batch_invariant: bool = False  # vllm on a GPU: what is sampled beside changes no sample; slower
     adaptive: AdaptiveConfig | None = None  # null: K samples of every problem
     posterior: PosteriorConfig = PosteriorConfig()
     watch: EngineWatchConfig = EngineWatchConfig()

@@ -131,4 +131,5 @@ def _options(
         max_model_len=min(context, longest + config.evaluation.max_new_tokens),
         max_sequences=config.rollout.max_sequences,
         stop_token_ids=(renderer.eos_token_id,),
+        batch_invariant=config.rollout.batch_invariant,
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rasft import models, plugins
+from rasft import determinism, models, plugins
 from rasft.config import Config, EngineWatchConfig, RolloutConfig
 from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
@@ -58,7 +58,9 @@ def roll_out(
         max_model_len=context,
         max_sequences=settings.max_sequences,
         stop_token_ids=(renderer.eos_token_id,),
+        batch_invariant=settings.batch_invariant,
     )
+    determinism.check(plugin.NAME, _gpu_missing() is None, options)
     sampling = Sampling(
         settings.temperature,
         settings.top_p,
@@ -71,7 +73,11 @@ def roll_out(
         drawn = opened.draw(each(fitting, first))
         if len(first) < len(all_of_them):
             drawn += opened.draw(each(further(drawn), all_of_them[len(first) :]))
-        return in_order(fitting, drawn), dropped, "; ".join([sampler, *opened.notes()])
+        return (
+            in_order(fitting, drawn),
+            dropped,
+            "; ".join([sampler, determinism.statement(options), *opened.notes()]),
+        )
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Setup:
         """Under which the ledger keeps the samples."""
         return SampleSource(
             checkpoint=models.fingerprint(self.policy),
-            engine=self.plugin.version(),
+            engine=determinism.version(self.plugin.version(), self.options),
             dtype=self.options.dtype,
             temperature=self.sampling.temperature,
             top_p=self.sampling.top_p,

@@ -51,6 +51,7 @@ class EngineOptions:
     stop_token_ids: tuple[int, ...] = ()
     gpu_memory_utilization: float = 0.9  # vllm only, share of the GPU's memory
     eager: bool = False  # vllm only: no CUDA graphs, which take memory
+    batch_invariant: bool = False  # vllm on a GPU only: kernels that ignore the batch's size
 
 
 class Engine(Protocol):

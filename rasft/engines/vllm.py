@@ -67,6 +67,8 @@ class VllmEngine:
         self.steps = 0
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        if options.batch_invariant:
+            os.environ["VLLM_BATCH_INVARIANT"] = "1"  # read when vllm is imported
         from vllm import LLM
 
         try:

@@ -1,0 +1,37 @@
+"""Whether what is sampled side by side, and so the number of shards, changes a sample.
+
+Each sample has a seed of its own, but how many rows are multiplied together moves the last bits of
+the logits. In float32 that changes practically no token; in 16 bits it does, unless the engine's
+kernels take no notice of the batch (vLLM's batch-invariant mode, on GPUs).
+"""
+
+from __future__ import annotations
+
+from rasft.engines import EngineOptions
+from rasft.errors import UserError
+
+INVARIANT = "batch-invariant"
+
+
+def check(engine: str, has_gpu: bool, options: EngineOptions) -> None:
+    """Raise UserError where batch invariance is asked of an engine that does not have it."""
+    if options.batch_invariant and not (engine == "vllm" and has_gpu):
+        where = "a GPU" if has_gpu else "a machine without a GPU"
+        raise UserError(
+            f"rollout.batch_invariant = true needs vllm on a GPU, and this is {engine} on {where}; "
+            "set it to false, or use model.dtype float32, where batches change practically nothing"
+        )
+
+
+def version(engine_version: str, options: EngineOptions) -> str:
+    """The engine's version as a sample depends on it."""
+    return f"{engine_version}, {INVARIANT}" if options.batch_invariant else engine_version
+
+
+def statement(options: EngineOptions) -> str:
+    """One clause for the report: what the shard layout can do to a sample."""
+    if options.batch_invariant:
+        return "the shard layout changes no sample (batch-invariant kernels)"
+    if options.dtype == "float32":
+        return "the shard layout changes no sample, up to rounding in float32"
+    return f"another shard layout may change samples: {options.dtype} is not bit-exact over batches"

@@ -1,0 +1,31 @@
+"""What the report says of the shard layout, and what is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from rasft import determinism
+from rasft.engines import EngineOptions
+from rasft.errors import UserError
+
+PLAIN = EngineOptions("bfloat16")
+INVARIANT = replace(PLAIN, batch_invariant=True)
+
+
+@pytest.mark.parametrize(("engine", "gpu"), [("vllm", False), ("transformers", True)])
+def test_batch_invariance_needs_vllm_on_a_gpu(engine: str, gpu: bool) -> None:
+    with pytest.raises(UserError, match=f"needs vllm on a GPU, and this is {engine}"):
+        determinism.check(engine, gpu, INVARIANT)
+    determinism.check(engine, gpu, PLAIN)
+    determinism.check("vllm", True, INVARIANT)
+
+
+def test_the_report_says_which_holds() -> None:
+    assert "may change samples: bfloat16" in determinism.statement(PLAIN)
+    assert "changes no sample" in determinism.statement(INVARIANT)
+    assert "changes no sample" in determinism.statement(EngineOptions("float32"))
+
+
+def test_invariant_samples_are_others() -> None:
+    assert determinism.version("vllm 1", PLAIN) == "vllm 1"
+    assert determinism.version("vllm 1", INVARIANT) != "vllm 1"
