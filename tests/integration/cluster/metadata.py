@@ -49,7 +49,10 @@ class MetadataService:
                 self._add(match["task"], match["kind"], body)
                 return {}
             if match := PARENT.fullmatch(path):
-                return self._create(match["parent"], match["kind"], body)
+                # a step is created under its own path, a run and a task under what holds them
+                above = match["parent"].removesuffix(f"/steps/{body.get('step_name')}")
+                parent = above if match["kind"] == "step" else match["parent"]
+                return self._create(parent, match["kind"], body)
             if re.fullmatch("/flows/[^/]+", path):
                 return self._keep(path, "/flows", {**body, "flow_id": path.split("/")[-1]})
             return {} if path.endswith("/heartbeat") else None
