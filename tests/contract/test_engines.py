@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from rasft import plugins
 from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling
 from rasft.errors import UserError
-from tests import tiny_model
+from tests import tiny_model, vllm_server
 
 EOS = 2
 OPTIONS = EngineOptions(
@@ -30,28 +31,13 @@ VLLM = (
 )
 
 
-def build(folder: Path, seed: int) -> Path:
-    """The tiny model with an output head of its own, whose logits spread by about 2.
-
-    The tied head of random weights nearly always repeats its input.
-    """
-    tiny_model.build(folder, seed)
-    model = load(folder)
-    shape = model.get_output_embeddings().weight.shape
-    head = 0.25 * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    model.config.tie_word_embeddings = False
-    model.get_output_embeddings().weight = torch.nn.Parameter(head)
-    model.save_pretrained(folder)
-    return folder
-
-
 def load(folder: Path):
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory) -> Path:
-    return build(tmp_path_factory.mktemp("model") / "tiny", seed=0)
+    return tiny_model.build_untied(tmp_path_factory.mktemp("model") / "tiny", seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +48,31 @@ def model(model_folder):
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(name, marks=VLLM if name == "vllm" else ())
+        pytest.param(name, marks=() if name == "transformers" else VLLM)
         for name in plugins.names("engines")
     ],
 )
-def engine(request, model_folder) -> Iterator[Engine]:
+def engine(request, model_folder, tmp_path_factory) -> Iterator[Engine]:
     plugin = plugins.load("engines", request.param)
-    if obstacle := plugin.available():
+    with ExitStack() as stack:
+        if request.param == "openai":
+            stack.enter_context(served(model_folder, tmp_path_factory.mktemp("server") / "log"))
+        if obstacle := plugin.available():
+            pytest.skip(obstacle)
+        yield stack.enter_context(plugin.open_engine(str(model_folder), OPTIONS))
+
+
+@contextmanager
+def served(folder: Path, log: Path) -> Iterator[None]:
+    """A real server of this model, where its address is looked for."""
+    if obstacle := plugins.load("engines", "vllm").available():
         pytest.skip(obstacle)
-    with plugin.open_engine(str(model_folder), OPTIONS) as opened:
-        yield opened
+    with (
+        vllm_server.running(folder, log, OPTIONS.max_model_len) as address,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        environment.setenv("RASFT_OPENAI_URL", address)
+        yield
 
 
 def prompts(count: int) -> list[tuple[int, ...]]:
@@ -219,7 +220,7 @@ def test_reloaded_weights_are_the_ones_that_sample(engine, model_folder, model, 
     """Greedy after the swap is the other model's, with nothing cached from the first; and back."""
     asked = prompts(5)
     requests = [Request(prompt, 0) for prompt in asked]
-    other = build(tmp_path / "other", seed=1)
+    other = tiny_model.build_untied(tmp_path / "other", seed=1)
     try:
         for folder, behind in ((other, load(other)), (model_folder, model)):
             engine.reload(str(folder))
@@ -253,3 +254,11 @@ def test_weights_that_do_not_fit_are_refused(model_folder, tmp_path):
 def test_a_folder_that_is_no_model_is_the_users_to_mend(tmp_path):
     with pytest.raises(UserError, match="cannot load the model"):
         plugins.load("engines", "transformers").open_engine(str(tmp_path), OPTIONS)
+
+
+def test_a_server_that_is_not_there_is_named(monkeypatch):
+    plugin = plugins.load("engines", "openai")
+    monkeypatch.delenv("RASFT_OPENAI_URL", raising=False)
+    assert "RASFT_OPENAI_URL is not set" in plugin.available()
+    monkeypatch.setenv("RASFT_OPENAI_URL", "http://127.0.0.1:9/v1")
+    assert "no vLLM server answers" in plugin.available()
