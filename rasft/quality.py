@@ -11,13 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from rasft.code_quality import code_fault, prose
 from rasft.config import QualityConfig
 
 Grams = frozenset[tuple[str, ...]]
 
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
 _BOX = re.compile(r"\\f?boxed")
-_CODE = re.compile(r"```|^\s*(?:async\s+)?def\s", re.MULTILINE)
 _REASONING = re.compile(
     r"[=<>≤≥→]|\\(?:implies|Rightarrow|le|ge)\b"
     r"|\b(?:so|since|because|then|thus|hence|therefore|first|step|let|means|gives|total|each)\b",
@@ -68,13 +68,14 @@ def fault(text: str, verifier: str, settings: QualityConfig) -> str | None:
     """
     if len(text.strip()) < settings.min_characters:
         return "too_short"
-    if punctuation_share(text) > settings.max_punctuation:
+    words = prose(text) if verifier == "python" else text  # code is full of punctuation
+    if punctuation_share(words) > settings.max_punctuation:
         return "punctuation"
     if repeats_phrase(text, settings.loop_words, settings.loop_repeats):
         return "loop"
     if verifier == "math":
         return _math_fault(text, settings)
-    return None if _CODE.search(text) else "format"
+    return code_fault(text)
 
 
 def punctuation_share(text: str) -> float:

@@ -1,5 +1,7 @@
 """From rollouts and verdicts to groups and examples, by hand-made cases."""
 
+import time
+
 import pytest
 
 from rasft import aggregation
@@ -13,6 +15,14 @@ QUALITY = QualityConfig(min_characters=5, min_format_characters=10, shortcut_cha
 GOOD = "Tom has 3 apples and buys 4 more, so 3 + 4 = 7. The answer is \\boxed{7}."
 OTHER = "Adding both numbers gives us 7 as the total, which means \\boxed{7} is right."
 WRONG = "We multiply 3 by 4 which gives 12, therefore the answer must be \\boxed{12}."
+
+TABLE = """
+def f(a, b):
+    if a == 1 and b == 'x':
+        return [2, 'y']
+    elif a == 3: return {4: 5}
+    return None
+"""
 
 
 def rollout(index: int, text: str, finish: str = "stop") -> Rollout:
@@ -86,10 +96,26 @@ def test_a_lost_verdict_is_an_error() -> None:
         ("apples pears plums \\boxed{1234}", "math", "shortcut"),
         ("```python\ndef f(x):\n    return x\n```", "python", None),
         ("I do not know how to write this", "python", "format"),
+        ("def f(x):\n    return {(x,): [x[0]]}[(x,)]", "python", None),
+        ("```python\ndef f(x):\n    return 7\n```", "python", "shortcut"),
+        ('def f(a, b):\n    """Adds."""\n    if a == 1 and b == 2: return 3', "python", None),
+        (TABLE, "python", "shortcut"),
+        ("def f(x):\n    if x == 0:\n        return 1\n    return x * f(x - 1)", "python", None),
+        ("def answer():\n    return 42", "python", None),
+        ("```python\nprint('no input is read')\n```", "python", "shortcut"),
+        ("?!?!?!?!?!?!?!?!?!?! ```python\ndef f(x):\n    return x\n```", "python", "punctuation"),
     ],
 )
 def test_text_faults(text: str, verifier: str, reason: str | None) -> None:
     assert fault(text, verifier, QUALITY) == reason
+
+
+@pytest.mark.parametrize("repeated", ["a == 1 and ", "1,", "('", "return ", "if x == 1: "])
+def test_no_code_takes_long_to_judge(repeated: str) -> None:
+    """Texts that make a careless pattern try every way to read them."""
+    start = time.monotonic()
+    fault(f"def f(a):\n  if {repeated * 5000}b:", "python", QUALITY)
+    assert time.monotonic() - start < 1
 
 
 def test_similarity_is_jaccard_of_word_trigrams() -> None:
