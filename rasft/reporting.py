@@ -18,6 +18,7 @@ import pyarrow as pa
 from rasft import plots, run_pictures
 from rasft.accuracy import Accuracy, Difference
 from rasft.config import Config
+from rasft.posterior import Stop
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
 from rasft.statistics import FEWEST_PROBLEMS
 from rasft.tables import from_table
@@ -54,6 +55,7 @@ class RunResults:
     work: Sequence[Work]
     results: Sequence[BenchmarkResult]
     examples: pa.Table | None  # TrainingExample rows, where the method trains on any
+    stops: Sequence[Stop] = ()  # adaptive sampling's decisions
 
 
 def of_run(config: Config, run: Any) -> RunResults:
@@ -72,6 +74,7 @@ def of_run(config: Config, run: Any) -> RunResults:
         notes=run.notes,
         results=from_table(run.results, BenchmarkResult),
         examples=getattr(run, "examples", None),
+        stops=_records(run, "stops", Stop),
         work=[row for stage in STAGES for row in _records(run, f"{stage}_work", Work)],
     )
 
@@ -81,8 +84,9 @@ def sections(results: RunResults) -> list[Section]:
     found = [Section("Accuracy", _accuracy_text(results), plots.accuracy(results.accuracies))]
     if any(group.sampled for group in results.groups):
         solvability = plots.solvability(results.groups)
+        text = "\n\n".join([_solvability_text(results), *_adaptive_text(results.stops)])
         found += [
-            Section("Solvability", _solvability_text(results), solvability),
+            Section("Solvability", text, solvability),
             Section("Weights", _weights_text(results), plots.weights(results.groups)),
         ]
     found.append(
@@ -191,6 +195,19 @@ def _solvability_text(results: RunResults) -> str:
         f"{sum(group.sampled for group in rolled)} samples, "
         f"{sum(group.unique for group in rolled)} unique. Solved: {counts}."
     )
+
+
+def _adaptive_text(stops: Sequence[Stop]) -> list[str]:
+    """What the second stage saved, and what it cost: nothing to say where there was none."""
+    if not stops:
+        return []
+    saved = sum(stop.saved for stop in stops)
+    changes = [0.0 if stop.extended else stop.expected_change for stop in stops]
+    return [
+        f"Adaptive sampling: {sum(stop.extended for stop in stops)} of {len(stops)} problems were "
+        f"sampled further, {saved} samples were saved. Expected distance of a group's weights from "
+        f"those of all samples: {_mean(changes):.3f} in the mean, {max(changes):.3f} at most."
+    ]
 
 
 def _weights_text(results: RunResults) -> str:

@@ -11,6 +11,7 @@ from matplotlib.image import imread
 from rasft import accuracy, reporting
 from rasft.config import EvaluationConfig
 from rasft.config_files import load
+from rasft.posterior import Stop
 from rasft.records import (
     EXPERT,
     BenchmarkResult,
@@ -66,6 +67,17 @@ def results() -> RunResults:
             [TrainingExample("p0", EXPERT, (1, 2, 3, 4), 2, 1.0, (-0.1, -0.2))], TrainingExample
         ),
     )
+
+
+def test_the_report_tells_what_adaptive_sampling_saved(results: RunResults, tmp_path: Path) -> None:
+    stops = [
+        Stop("p0", unique=2, correct=2, expected_change=0.04, extended=False, saved=2),
+        Stop("p1", unique=2, correct=0, expected_change=0.30, extended=True, saved=0),
+    ]
+    parts = reporting.sections(replace(results, stops=stops))
+    text = reporting.write(parts, tmp_path).read_text()
+    assert "1 of 2 problems were sampled further, 2 samples were saved" in text
+    assert "0.020 in the mean, 0.040 at most" in text
 
 
 def test_the_report_tells_every_count(results: RunResults, tmp_path: Path) -> None:
