@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,7 +16,9 @@ from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger
 from rasft.ledger.store import Store
 from rasft.ledger.upkeep import KINDS, Folder, garbage, inventory, merge
-from rasft.regrade import Graded, Reweighted, regrade, reweigh
+
+if TYPE_CHECKING:  # these load torch, which the command's other parts do without
+    from rasft.regrade import Graded, Reweighted
 
 Row = TypeVar("Row")
 
@@ -67,6 +69,8 @@ def stats_command(path: str | None) -> None:
 @_config
 def regrade_command(path: str | None, config_path: Path) -> None:
     """Judge every stored sample by the verifiers of now; list changed verdicts and weights."""
+    from rasft.regrade import regrade
+
     config = config_files.load(config_path)
     opened = Ledger(_store(path))
     graded = regrade(opened, config)
@@ -127,6 +131,8 @@ def _tell_ignored(store: Store) -> None:
 
 
 def _tell_changes(graded: list[Graded], config: Config) -> None:
+    from rasft.regrade import reweigh
+
     judged = [each for each in graded if each.before is not None]
     changed = [each for each in judged if each.before is not each.now]
     click.echo(f"{len(graded)} verdicts; {len(judged)} had one by an earlier version; of these")

@@ -93,12 +93,14 @@ def build(runs: Sequence[StoredRun], how: Plan) -> ResultTable:
         Row(name, tuple(_entry(name, column, alone, best, found, failed) for column in columns))
         for name in names
     ]
+    differences = _differences(columns, baseline, how)
+    notes = [_verdict(differences), *_notes(how, columns, found, failed, alone.values())]
     return ResultTable(
         columns=tuple(column.name for column in columns),
         rows=tuple(rows),
         baseline=baseline,
-        differences=tuple(_differences(columns, baseline, how)),
-        notes=tuple(_notes(how, columns, found, failed, alone.values())),
+        differences=tuple(differences),
+        notes=tuple(notes),
     )
 
 
@@ -208,6 +210,19 @@ def _entry(
     if interval.problems < FEWEST_PROBLEMS:
         return entry
     return replace(entry, low=round(interval.low, 6), high=round(interval.high, 6))
+
+
+def _verdict(differences: Sequence[Interval]) -> str:
+    """Which differences are real, in words."""
+    real = [i for i in differences if i.is_real and i.problems >= FEWEST_PROBLEMS]
+    if not real:
+        return f"None of the {len(differences)} differences is beyond noise."
+    said = [
+        f"{i.contrast.row} {'above' if i.mean > 0 else 'below'} {i.contrast.against} on "
+        f"{i.contrast.column} ({100 * i.mean:+.1f})"
+        for i in real
+    ]
+    return f"Beyond noise are {len(real)} of {len(differences)} differences: {'; '.join(said)}."
 
 
 def _notes(

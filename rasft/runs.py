@@ -138,8 +138,6 @@ def _has_started(run: Any) -> bool:
 
 
 def _stored(run: Any) -> StoredRun:
-    if not run.finished:
-        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
     if not run.successful:
         return _failed(run)
     task = run["end"].task
@@ -159,19 +157,23 @@ def _stored(run: Any) -> StoredRun:
 
 
 def _failed(run: Any) -> StoredRun:
+    """What is known of a run whose end was not reached; Metaflow calls such a run unfinished."""
+    message = _first_line(run)
+    if message is None:
+        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
     start = run["start"].task if _has_started(run) else None
     if start is None or "cfg" not in _artifacts(start):
-        raise UserError(f"run {run.pathspec} failed before it began; leave it out")
-    return StoredRun(run.pathspec, _plain(start["cfg"].data), {}, (), (), (), _first_line(run))
+        raise UserError(f"run {run.pathspec} failed before it began: {message}; leave it out")
+    return StoredRun(run.pathspec, _plain(start["cfg"].data), {}, (), (), (), message)
 
 
-def _first_line(run: Any) -> str:
-    """What the first failed task said: its exception, or the last line of its log."""
+def _first_line(run: Any) -> str | None:
+    """The message of the first task that raised an exception."""
     for task in sorted((t for step in run for t in step), key=lambda task: task.created_at):
-        if task.finished and not task.successful:
-            said = str(task.exception or "") or task.stderr.strip().rpartition("\n")[2]
-            return f"{task.pathspec.split('/')[2]}: {(said.splitlines() or ['no message'])[0]}"
-    return "it was stopped before a task could fail"
+        if task.exception is not None:
+            said = [line for line in str(task.exception).splitlines() if line.strip()]
+            return f"{task.pathspec.split('/')[2]}: {said[-1] if said else 'no message'}"
+    return None
 
 
 def _artifacts(task: Any) -> set[str]:

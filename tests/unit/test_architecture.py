@@ -62,6 +62,7 @@ def test_direction(path: Path) -> None:
     [
         ("rasft, rasft.config_files, rasft.tables", "metaflow docker sympy"),
         ("rasft.preparation, rasft.pipeline, rasft.reporting", "metaflow"),
+        ("rasft.cli, rasft.tables_command", "docker"),
     ],
 )
 def test_importing_stays_light(modules: str, heavy: str) -> None:

@@ -45,6 +45,10 @@ def test_real_differences_are_told_from_noise(compared: ResultTable) -> None:
     found = {i.contrast.row: i for i in compared.differences if i.contrast.column == "math500"}
     assert found["rasft"].is_real
     assert not found["dft"].is_real
+    assert "rasft above sft on math500 (+" in compared.notes[0]
+    assert "dft above" not in compared.notes[0].replace("rasft above", "")
+    alike = table(runs({"sft": 0.30, "dft": 0.30}), baseline="sft")
+    assert "dft above sft" not in alike.notes[0]
 
 
 def test_a_few_problems_get_no_interval_and_no_mark() -> None:

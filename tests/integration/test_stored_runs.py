@@ -1,0 +1,107 @@
+"""`rasft tables` on real Metaflow runs with made-up results: by id and tag, finished and failed."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stored_runs import run as made_up
+
+from rasft.cells import StoredRun
+from rasft.records import BenchmarkResult
+from rasft.tables import to_table
+
+ROOT = Path(__file__).parents[2]
+FLOW = """
+import pickle
+from pathlib import Path
+from metaflow import FlowSpec, Parameter, step
+
+class MadeUpFlow(FlowSpec):
+    made = Parameter("made")
+    breaks = Parameter("breaks", default=False, type=bool)
+
+    @step
+    def start(self):
+        for name, value in pickle.loads(Path(self.made).read_bytes()).items():
+            setattr(self, name, value)
+        self.next(self.train)
+
+    @step
+    def train(self):
+        if self.breaks:
+            raise ValueError("the disk is full")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    MadeUpFlow()
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A datastore with a finished run and a failed one under the tag paper:table1."""
+    folder = tmp_path_factory.mktemp("store")
+    (folder / "flow.py").write_text(FLOW)
+    for method, breaks in (("sft", False), ("dft", True)):
+        made = folder / f"{method}.pickle"
+        made.write_bytes(pickle.dumps(artifacts(made_up(method, 0, 0.3))))
+        done = start(folder, "flow.py", "run", "--made", str(made), "--breaks", str(breaks),
+                     "--tag", "paper:table1", "--tag", f"method:{method}")  # fmt: skip
+        assert (done.returncode != 0) == breaks, done.stderr
+    return folder
+
+
+def artifacts(run: StoredRun) -> dict:
+    return {
+        "cfg": dict(run.config),
+        "provenance": run.provenance,
+        "results": to_table(run.results, BenchmarkResult),
+        "manifests": run.manifests,
+        "curve": None,
+    }
+
+
+def start(store: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    places = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(store), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, *words], cwd=store, env=os.environ | places, capture_output=True, text=True
+    )
+
+
+def tables(store: Path, *words: str) -> str:
+    done = start(store, "-m", "rasft.cli", *words)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_tag_takes_all_its_runs_and_shows_the_failed_one(store: Path) -> None:
+    shown = tables(store, "tables", "--tag", "paper:table1")
+    for part in ("| base ", "| sft ", "| dft "):
+        assert part in shown, part
+    assert "dft, seed 0 (MadeUpFlow/" in shown
+    assert "failed: train: ValueError: the disk is full" in shown
+
+
+def test_several_tags_take_the_runs_that_carry_all(store: Path) -> None:
+    shown = tables(store, "tables", "--tag", "paper:table1", "--tag", "method:sft")
+    assert "| sft " in shown
+    assert "dft" not in shown
+
+
+def test_a_mistake_is_one_message(store: Path) -> None:
+    assert "there is no run '77' in this datastore" in tables(store, "tables", "77")
+
+
+def test_a_published_row_is_set_against_ours(store: Path) -> None:
+    shown = tables(store, "reproduce", "dft-1.5b-sft", "--tag", "method:sft")
+    assert "| math500 | 43.8 |" in shown
+    assert "differs" in shown
+    assert "Not comparable because base model is 'Qwen/Qwen2.5-Math-1.5B' there" in shown
+    assert "One seed cannot show how seeds differ" in shown
