@@ -51,6 +51,16 @@ def resolve(path: Path) -> None:
 
 
 @main.command()
+@click.option("--config", "path", type=click.Path(path_type=Path), required=True)
+@click.option("--rows", type=click.IntRange(min=1), default=64, help="How many are scored.")
+def preflight(path: Path, rows: int) -> None:
+    """Check data, model, gradients and engine of a run before it is started."""
+    from rasft.preflight_command import run_preflight
+
+    run_preflight(config_files.load(path), rows)
+
+
+@main.command()
 @click.argument("rows", type=click.Path(path_type=Path), metavar="INPUT.jsonl")
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="OUTPUT.jsonl")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), default=None)

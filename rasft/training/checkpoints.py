@@ -1,29 +1,32 @@
-"""The state of a training on disk: weights, optimizer, random numbers, and the steps done.
+"""The state of a training on disk: weights, optimizer, random numbers, and what was trained on.
 
-The order of the data follows from the seed, so the number of steps done is the place in it: a
-resumed training neither repeats nor skips a sequence. A checkpoint is written under another name
-and renamed when whole; the newest few are kept.
+The order of the data follows from the seed, so the number of steps done is the place in it. Which
+sequences those steps took is stored beside it, and a training resumes only where both agree: it
+neither repeats nor skips a sequence. A checkpoint is written under another name and renamed when
+whole; the newest few are kept.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 from accelerate import Accelerator
+from safetensors import SafetensorError
 
-from rasft import models, tables
+from rasft import tables
+from rasft.errors import MachineError
 from rasft.records import TrainingStep
-from rasft.training.jobs import TrainingJob, write_json
+from rasft.training.jobs import CONSUMED, CURVE, POSITION, SAVED, write_json
+from rasft.training.keeping import name_of
 
 _NAME = re.compile(r"step-\d{8}")
-_POSITION = "position.json"
-_CURVE = "curve.parquet"
+_WRITE_FAULTS = (OSError, RuntimeError, SafetensorError)  # what the writers of torch and others say
 
 
 class Checkpoints:
@@ -35,10 +38,58 @@ class Checkpoints:
         self.accelerator = accelerator
         self.kept = kept
 
-    def save(self, rows: Sequence[TrainingStep]) -> None:
-        """Save the state after the steps in `rows`, then drop all but the newest."""
-        final = self.folder / f"step-{len(rows):08}"
+    def save(self, rows: Sequence[TrainingStep], consumed: pa.Table) -> None:
+        """Save the state after the steps in `rows`, then drop all but the newest.
+
+        Raises MachineError where it cannot be written; the earlier checkpoints are then untouched.
+        """
+        final = self.folder / name_of(len(rows))
         partial = final.with_suffix(".partial")
+        try:
+            self._write(partial, rows, consumed)
+            if self.accelerator.is_main_process:
+                _put_in_place(partial, final)
+                self._drop_old()
+        except _WRITE_FAULTS as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            kept = [path.name for path in found(self.folder)]
+            raise MachineError(
+                f"cannot save a checkpoint in {self.folder}: {error}; mend the disk and start "
+                f"again, it goes on after {kept[-1] if kept else 'nothing: none was saved yet'}"
+            ) from error
+        self.accelerator.wait_for_everyone()
+
+    def resume(self, planned: Callable[[int], pa.Table]) -> tuple[list[TrainingStep], pa.Table]:
+        """Load the newest checkpoint: the rows of the steps it holds, and what they trained on.
+
+        Those of another job are removed. `planned` says what the first so many steps are to train
+        on: a checkpoint that trained on other sequences is a MachineError.
+        """
+        if self.accelerator.is_main_process:
+            for checkpoint in found(self.folder):
+                if job_of(checkpoint) != self.digest:
+                    _remove(checkpoint)
+        self.accelerator.wait_for_everyone()
+        if not (whole := found(self.folder)):
+            return [], planned(0)
+        newest = whole[-1]
+        rows = tables.from_table(tables.read(newest / CURVE), TrainingStep)
+        consumed = tables.read(newest / CONSUMED)
+        if not consumed.equals(planned(len(rows))):
+            raise MachineError(
+                f"{newest} was trained on other sequences than this program would take (another "
+                "version of numpy orders them otherwise); remove it to start over"
+            )
+        self.accelerator.load_state(str(newest))
+        if self.accelerator.is_main_process:
+            print(f"resumed from {newest}", flush=True)
+        return rows, consumed
+
+    def remove_all(self) -> None:
+        """Remove them: the trained model is saved."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, partial: Path, rows: Sequence[TrainingStep], consumed: pa.Table) -> None:
         if self.accelerator.is_main_process:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -46,55 +97,39 @@ class Checkpoints:
         self.accelerator.save_state(str(partial))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            tables.write(tables.to_table(rows, TrainingStep), partial / _CURVE)
-            write_json(partial / _POSITION, {"job": self.digest, "steps": len(rows)})
-            _flush(partial)
-            os.rename(partial, final)
-            for old in self._found()[: -self.kept]:
-                shutil.rmtree(old)
-            print(f"checkpoint: {final}", flush=True)
-        self.accelerator.wait_for_everyone()
+            tables.write(tables.to_table(rows, TrainingStep), partial / CURVE)
+            tables.write(consumed, partial / CONSUMED)
+            write_json(partial / POSITION, {"job": self.digest, "steps": len(rows)})
 
-    def resume(self) -> list[TrainingStep]:
-        """Load the newest checkpoint; the rows of the steps it holds, else none.
-
-        Those of another job are removed.
-        """
-        if self.accelerator.is_main_process:
-            for checkpoint in self._found():
-                if _job_of(checkpoint) != self.digest:
-                    shutil.rmtree(checkpoint)
-        self.accelerator.wait_for_everyone()
-        if not (found := self._found()):
-            return []
-        self.accelerator.load_state(str(found[-1]))
-        if self.accelerator.is_main_process:
-            print(f"resumed from {found[-1]}", flush=True)
-        return tables.from_table(tables.read(found[-1] / _CURVE), TrainingStep)
-
-    def remove_all(self) -> None:
-        """Remove them: the trained model is saved."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _found(self) -> list[Path]:
-        """Whole checkpoints, oldest first."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+    def _drop_old(self) -> None:
+        for old in found(self.folder)[: -self.kept]:
+            _remove(old)
 
 
-def digest_of(job: TrainingJob, examples: Path) -> str:
-    """sha256 of what is trained and how: the model's content, the settings, the examples' rows."""
-    settings = [job.training.model_dump(mode="json"), job.dtype, job.seed]
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    digest.update(models.fingerprint(Path(job.model)).encode())
-    with examples.open("rb") as rows:
-        digest.update(hashlib.file_digest(rows, "sha256").digest())
-    return digest.hexdigest()
+def found(folder: Path) -> list[Path]:
+    """Whole checkpoints, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def _job_of(checkpoint: Path) -> str:
-    return str(json.loads((checkpoint / _POSITION).read_text(encoding="utf-8"))["job"])
+def job_of(checkpoint: Path) -> str:
+    """The digest of the job that saved it."""
+    return str(json.loads((checkpoint / POSITION).read_text(encoding="utf-8"))["job"])
+
+
+def _remove(checkpoint: Path) -> None:
+    """Under another name first: one that is killed half-way leaves nothing that looks whole."""
+    gone = checkpoint.with_suffix(".gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    os.rename(checkpoint, gone)
+    shutil.rmtree(gone)
+
+
+def _put_in_place(partial: Path, final: Path) -> None:
+    _flush(partial)
+    os.rename(partial, final)
+    print(f"{SAVED}{final}", flush=True)
 
 
 def _flush(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Training examples on disk: any rows on demand, memory independent of how many there are.
 
-Parquet cannot be read by row, so the rows are copied once, a piece at a time, to an Arrow file
-that every process maps into memory.
+The rows lie in an Arrow file in pieces of equal size, which every process maps into memory: any
+row can be read without its neighbours, and equal rows give an equal file.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from rasft import tables
 from rasft.errors import UserError
 from rasft.records import TrainingExample
 
 ROWS_A_PIECE = 256
+KEY = ["problem_id", "sample_index"]
 
 
-def convert(parquet: Path, arrow: Path) -> None:
-    """Copy the rows to an Arrow file, atomically."""
-    partial = arrow.with_name(f".{arrow.name}.{os.getpid()}.partial")
-    source = pq.ParquetFile(parquet)
-    with pa.OSFile(str(partial), "wb") as sink:
-        schema = tables.schema(TrainingExample)
-        with pa.ipc.new_file(sink, schema) as writer:
-            for batch in source.iter_batches(ROWS_A_PIECE):
-                writer.write_batch(batch.cast(schema))
-    os.replace(partial, arrow)
+def write_store(rows: pa.Table, path: Path) -> None:
+    """Write TrainingExample rows to an Arrow file, atomically."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    schema = tables.schema(TrainingExample)
+    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for start in range(0, rows.num_rows, ROWS_A_PIECE):
+            stop = min(start + ROWS_A_PIECE, rows.num_rows)
+            piece = tables.take(rows, range(start, stop)).cast(schema).combine_chunks()
+            writer.write_batch(piece.to_batches()[0])
+    os.replace(partial, path)
 
 
 class ExampleStore:
-    """The rows of an Arrow file that `convert` wrote.
+    """The rows of an Arrow file that `write_store` wrote.
 
     `lengths` are the tokens of each row, `responses` those that are supervised.
     """
@@ -53,6 +54,12 @@ class ExampleStore:
         """The examples of these rows, in the order asked."""
         slices = [self._slice(row) for row in rows]  # read at once: nothing keeps their buffers
         return tables.from_table(pa.Table.from_batches(slices, self._file.schema), TrainingExample)
+
+    def keys(self, rows: Iterable[int]) -> pa.Table:
+        """(problem_id, sample_index) of these rows, in the order asked: what names a sequence."""
+        pieces = [self._slice(row).select(KEY) for row in rows]
+        schema = pa.schema([self._file.schema.field(name) for name in KEY])
+        return pa.Table.from_batches(pieces, schema).combine_chunks()
 
     def check(self, vocabulary: int, needs_reference: bool) -> None:
         """Raise UserError for the first row that cannot be trained on."""

@@ -1,13 +1,15 @@
 """The folder that a training program is given, and what it leaves there.
 
-job.json          TrainingJob                    examples.parquet  TrainingExample rows
+job.json          TrainingJob                    examples.arrow    TrainingExample rows
 model/            the trained model folder       curve.parquet     TrainingStep rows
+checkpoints/      the state after some steps     consumed.parquet  which sequence at which step
 summary.json      written last: the training is whole only if it is there
 error.json        the message of a failure that the user can mend
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,17 +19,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from rasft import tables
+from rasft import models
 from rasft.config import TrainingConfig
+from rasft.training.example_store import write_store
 
-EXAMPLES = "examples.parquet"
-ARROW = "examples.arrow"
+EXAMPLES = "examples.arrow"
 CURVE = "curve.parquet"
+CONSUMED = "consumed.parquet"
 MODEL = "model"
 SUMMARY = "summary.json"
-PREFLIGHT = "preflight.json"
 ERROR = "error.json"
 CHECKPOINTS = "checkpoints"
+GRADIENT = "gradient.safetensors"
+STEP = "train: step "  # begins the line of one step
+FAILED = "training failed: "  # begins its last line, where it knows why
+SAVED = "checkpoint: "  # begins the program's line that says where a whole checkpoint is
+POSITION = "position.json"  # of a checkpoint: which job, how many steps
 _JOB = "job.json"
 
 
@@ -44,7 +51,7 @@ class TrainingJob:
 def write_job(job_dir: Path, job: TrainingJob, examples: pa.Table) -> None:
     """Lay out the folder for `launcher.launch`; what an earlier training left there is removed."""
     clear_outputs(job_dir)
-    tables.write(examples, job_dir / EXAMPLES)
+    write_store(examples, job_dir / EXAMPLES)
     write_json(job_dir / _JOB, {**vars(job), "training": job.training.model_dump(mode="json")})
 
 
@@ -55,9 +62,20 @@ def read_job(job_dir: Path) -> TrainingJob:
     return TrainingJob(training=training, **values)
 
 
+def digest_of(job_dir: Path) -> str:
+    """sha256 of what is trained and how: the model's content, the settings, the examples' rows."""
+    job = read_job(job_dir)
+    settings = [job.training.model_dump(mode="json"), job.dtype, job.seed]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest.update(models.fingerprint(Path(job.model)).encode())
+    with (job_dir / EXAMPLES).open("rb") as rows:
+        digest.update(hashlib.file_digest(rows, "sha256").digest())
+    return digest.hexdigest()
+
+
 def clear_outputs(job_dir: Path) -> None:
     """Remove what an earlier training left but its checkpoints, the mark of its success first."""
-    for name in (SUMMARY, ERROR, CURVE, PREFLIGHT):
+    for name in (SUMMARY, ERROR, CURVE, CONSUMED):
         (job_dir / name).unlink(missing_ok=True)
     shutil.rmtree(job_dir / MODEL, ignore_errors=True)
 

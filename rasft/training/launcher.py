@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,63 @@ from rasft.config import TrainingConfig
 from rasft.config_files import CONFIGS
 from rasft.errors import MachineError, UserError
 from rasft.losses import LossSettings
-from rasft.training.jobs import ERROR, MODEL, SUMMARY, clear_outputs
+from rasft.training.jobs import (
+    CURVE,
+    ERROR,
+    FAILED,
+    MODEL,
+    SAVED,
+    STEP,
+    SUMMARY,
+    clear_outputs,
+    digest_of,
+)
+from rasft.training.keeping import Keeper
 
 LAUNCHERS = CONFIGS / "accelerate"
 SECONDS_TO_SAVE = 30.0  # between the order to end and the kill
 TAIL_LINES = 30
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What surrounds a training: what keeps its checkpoints, and who watches its curve grow."""
+
+    keeper: Keeper | None = None
+    on_curve: Callable[[Path], None] | None = None  # called with the Parquet file, now and then
+
+
+NO_HOOKS = Hooks()
+
+
+def launch_kept(job_dir: Path, training: TrainingConfig, hooks: Hooks) -> dict[str, Any]:
+    """As `launch`, from the job's newest kept checkpoint on; new ones are kept as they come."""
+    keeper, on_curve = hooks.keeper, hooks.on_curve
+    digest = digest_of(job_dir)
+
+    def on_line(line: str) -> None:
+        print(line, flush=True)
+        if on_curve and line.startswith(STEP) and (job_dir / CURVE).is_file():
+            on_curve(job_dir / CURVE)
+
+    if not keeper:
+        return launch(job_dir, training, on_line)
+    keep = keeper.keep
+    keeper.restore(digest, job_dir)
+    return launch(job_dir, training, on_line, lambda checkpoint: keep(checkpoint, digest))
+
+
 def launch(
-    job_dir: Path, training: TrainingConfig, on_line: Callable[[str], None] = print
+    job_dir: Path,
+    training: TrainingConfig,
+    on_line: Callable[[str], None] = print,
+    on_checkpoint: Callable[[Path], None] | None = None,
 ) -> dict[str, Any]:
     """Train the job that `jobs.write_job` laid out; returns its summary.
 
-    Each line that the program writes goes to `on_line`. Raises UserError for what the user can
+    Each line that the program writes goes to `on_line`, and each whole checkpoint's folder to
+    `on_checkpoint`, which must take what it wants of it at once: the program removes it once
+    newer ones are there. Raises UserError for what the user can
     mend and MachineError, with the program's last lines, for any other failure; launched again,
     the same job resumes from its last checkpoint. An interruption ends the whole process group,
     and so does SIGTERM; both leave the program some seconds to save its state.
@@ -50,7 +95,7 @@ def launch(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=_environment(world_size(training)),
+        env=environment(world_size(training)),
         start_new_session=True,
     )
     try:
@@ -58,6 +103,8 @@ def launch(
             for line in process.stdout or ():
                 tail.append(line.rstrip("\n"))
                 on_line(tail[-1])
+                if on_checkpoint and line.startswith(SAVED):
+                    on_checkpoint(Path(tail[-1].removeprefix(SAVED)))
             process.wait()
     finally:
         _end(process)
@@ -69,14 +116,20 @@ def world_size(training: TrainingConfig) -> int:
     return training.processes or max(1, _gpus())
 
 
-def command(job_dir: Path, training: TrainingConfig) -> list[str]:
-    """The command line that trains the job. Raises UserError for an unknown launcher."""
+def command(
+    job_dir: Path, training: TrainingConfig, module: str = "rasft.training.program"
+) -> list[str]:
+    """The command line that trains the job, or runs another module on it.
+
+    Raises UserError for an unknown launcher.
+    """
     processes = world_size(training)
-    program = ["-m", "rasft.training.program", str(job_dir), "--processes", str(processes)]
+    program = ["-m", module, str(job_dir), "--processes", str(processes)]
     settings = _launcher_file(training.launcher)
     accelerate = ["-m", "accelerate.commands.launch", "--config_file", str(settings)]
     if _gpus():
-        shape = [f"--num_processes={processes}", "--main_process_port=0"]
+        clipping = f"--gradient_clipping={training.max_grad_norm}"  # DeepSpeed alone reads it
+        shape = [f"--num_processes={processes}", "--main_process_port=0", clipping]
         return [sys.executable, *accelerate, *shape, *program]
     if training.launcher != "ddp":
         raise UserError(
@@ -102,9 +155,9 @@ def _launcher_file(name: str) -> Path:
     return path
 
 
-def _environment(processes: int) -> dict[str, str]:
+def environment(processes: int) -> dict[str, str]:
     """This process's, so that the program finds this rasft, and shares the cores."""
-    root = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     threads = max(1, (os.cpu_count() or 1) // processes)
     return {
@@ -151,6 +204,8 @@ def _result(job_dir: Path, code: int, tail: deque[str]) -> dict[str, Any]:
     if (job_dir / ERROR).is_file():
         raise UserError(json.loads((job_dir / ERROR).read_text(encoding="utf-8"))["message"])
     if code != 0 or not (job_dir / MODEL).is_dir() or not (job_dir / SUMMARY).is_file():
+        if said := [line for line in tail if line.startswith(FAILED)]:
+            raise MachineError(said[0])
         lines = "\n".join(tail)
         raise MachineError(f"the training program failed with exit code {code}; it said:\n{lines}")
     summary: dict[str, Any] = json.loads((job_dir / SUMMARY).read_text(encoding="utf-8"))

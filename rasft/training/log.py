@@ -13,6 +13,7 @@ import torch
 
 from rasft import progress, tables
 from rasft.records import TrainingStep
+from rasft.training.jobs import STEP
 
 
 class TrainingLog:
@@ -35,8 +36,8 @@ class TrainingLog:
         now = time.monotonic()
         if now - self._told >= progress.SECONDS_BETWEEN_LINES or row.step == self.steps:
             self._told = now
-            self._tell(row)
             tables.write(tables.to_table(self.rows, TrainingStep), self.path)
+            self._tell(row)
 
     def _tell(self, row: TrainingStep) -> None:
         done, seconds = len(self.rows), sum(step.seconds for step in self.rows)
@@ -55,7 +56,7 @@ def describe(row: TrainingStep, steps: int) -> str:
         clipped = 100 * (row.ratio_clip_share or 0.0)
         ratio = f"ratio {row.mean_ratio:.3f} ({clipped:.0f} % clipped), "
     return (
-        f"train: step {row.step}/{steps}, {row.tokens / max(row.seconds, 1e-9):,.0f} tokens/s, "
+        f"{STEP}{row.step}/{steps}, {row.tokens / max(row.seconds, 1e-9):,.0f} tokens/s, "
         f"loss {row.loss:.4g}, NLL {row.nll:.4g}, weight {row.mean_weight:.3f}, {ratio}"
         f"gradient norm {row.grad_norm:.3g}, rate {row.learning_rate:.3g}, "
         f"memory {row.peak_memory_bytes / 1e9:.1f} GB"

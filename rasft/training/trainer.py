@@ -12,8 +12,9 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import pyarrow as pa
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -29,7 +30,13 @@ from rasft.training.forward import ResponseLogps, loss_inputs, response_logps
 from rasft.training.jobs import TrainingJob
 from rasft.training.language_model import load_model
 from rasft.training.log import peak_memory_bytes
+from rasft.training.lora import load_quantized, with_adapters
 from rasft.training.schedule import rate_factor
+from rasft.training.spikes import SpikeGuard
+
+
+class Diverged(UserError):
+    """A step that must not change the weights; the state is the one before it."""
 
 
 class Trainer:
@@ -43,30 +50,49 @@ class Trainer:
         self.settings = LossSettings.of(self.config.loss)
         self.layout = Layout(self.config.micro_batch_tokens, self.config.packing)
         self.order = Order(len(store), self.config.batch_size, self.config.epochs, job.seed)
-        self.model = load_model(job.model)
+        self.model = load_model_of(job)
+        lora = self.config.lora
+        self.adapted = with_adapters(self.model, lora, job.seed) if lora else None
         store.check(self.model.get_input_embeddings().num_embeddings, self.loss.USES_REFERENCE)
         self.module, self.optimizer = accelerator.prepare(
             response_logps(self.model, self.config.packing),
             torch.optim.AdamW(
-                self.model.parameters(),
+                [p for p in self.model.parameters() if p.requires_grad],
                 lr=self.config.learning_rate,
                 weight_decay=self.config.weight_decay,
             ),
         )
         self.reference = self._open_reference(job) if uses_kl(self.loss) else None
+        self.spikes = SpikeGuard(self.config.spike_factor)
+        self.consumed = self.planned(0)
         self._enter_training()
 
+    def planned(self, steps: int) -> pa.Table:
+        """What the first so many steps train on: (step, problem_id, sample_index) rows."""
+        return pa.concat_tables([self._keys(-1, ()), *(self._planned(i) for i in range(steps))])
+
+    def resume(self, rows: Sequence[TrainingStep], consumed: pa.Table) -> None:
+        """Go on after these steps, which trained on these sequences."""
+        self.consumed = consumed
+        self.spikes = SpikeGuard(self.config.spike_factor, [row.nll for row in rows])
+
     def step(self, index: int) -> TrainingStep:
-        """One optimizer step, counted from 0. Raises UserError if it is not finite."""
+        """One optimizer step, counted from 0.
+
+        Raises Diverged, before the weights change, if it is not finite or its loss is a spike.
+        """
         start = time.monotonic()
         rows = self.order.step(index)
         rate = self._set_rate(index)
         sums = self._accumulate_in_memory(index, rows)
         responses = int(self.store.responses[list(rows)].sum())
+        if fault := self.spikes.fault(sums["nll"] / responses):
+            self._stop(index, fault, rows)
         sums["loss"] *= self._recount(int(sums.pop("counted")), responses)
         norm = self._clip(index, rows)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        self.consumed = pa.concat_tables([self.consumed, self._keys(index, rows)])
         return TrainingStep(
             step=index + 1,
             epoch=self.order.done(index) / len(self.store),
@@ -87,8 +113,17 @@ class Trainer:
         model = load_model(job.model).requires_grad_(False).to(self.accelerator.device)
         return response_logps(model, self.config.packing)
 
+    def _planned(self, index: int) -> pa.Table:
+        return self._keys(index, self.order.step(index))
+
+    def _keys(self, index: int, rows: Rows) -> pa.Table:
+        step = pa.array([index + 1] * len(rows), pa.int64())
+        return self.store.keys(rows).add_column(0, "step", step)
+
     def _enter_training(self) -> None:
         """Training mode and gradient checkpointing, which works in training mode alone."""
+        if self.config.compile:
+            self.model.base_model.compile(dynamic=True)
         if self.config.gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         self.module.train()
@@ -101,10 +136,10 @@ class Trainer:
         return config.learning_rate * factor
 
     def _accumulate_in_memory(self, index: int, rows: Rows) -> dict[str, float]:
-        """As `_accumulate`; one process that runs out of GPU memory halves its token budget."""
+        """As `accumulate`; one process that runs out of GPU memory halves its token budget."""
         while True:
             try:
-                return self._accumulate(index, rows)
+                return self.accumulate(index, rows)
             except torch.OutOfMemoryError as error:
                 budget = self.layout.budget // 2
                 if self.accelerator.num_processes > 1 or budget < self.store.lengths.max():
@@ -117,7 +152,7 @@ class Trainer:
             torch.cuda.empty_cache()
             print(f"out of GPU memory: from now on {budget} tokens in a forward pass", flush=True)
 
-    def _accumulate(self, index: int, rows: Rows) -> dict[str, float]:
+    def accumulate(self, index: int, rows: Rows) -> dict[str, float]:
         """Gradients of the whole step; its sums over all micro-batches and processes."""
         accelerator = self.accelerator
         plans = plan_step(rows, self.store.lengths, self.layout, accelerator.num_processes)
@@ -196,10 +231,18 @@ class Trainer:
         return norm
 
     def _stop(self, index: int, fault: str, rows: Sequence[int]) -> NoReturn:
-        mine = {example.problem_id for example in self.store.take(rows)}
+        self.optimizer.zero_grad()
+        mine = set(self.store.keys(rows)["problem_id"].to_pylist())
         problems = sorted(set(gather_object(sorted(mine))))
         named = ", ".join(problems[:20]) + (", ..." if len(problems) > 20 else "")
-        raise UserError(
+        raise Diverged(
             f"training stopped before step {index + 1} changed the weights: {fault} in a batch "
             f"with the problems {named}; look at these rows, or lower training.learning_rate"
         )
+
+
+def load_model_of(job: TrainingJob) -> Any:
+    """The job's starting model: fp32 weights, or 4-bit ones under adapters."""
+    if job.training.lora and job.training.lora.quantize:
+        return load_quantized(job.model, job.dtype)
+    return load_model(job.model)

@@ -1,0 +1,50 @@
+"""What the loss counts: the response up to its EOS, nothing of the prompt, no answer cut off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rasft.training.batching import collate
+from rasft.training.example_store import ExampleStore
+from rasft.training.preflight.checks import Check
+
+MOST_ROWS = 1000  # whose labels are looked at
+BINS = 8  # of the histogram of lengths
+
+
+def labels_are_right(store: ExampleStore, eos_token_id: int) -> Check:
+    """The supervised tokens are the response's, and each response ends with the EOS.
+
+    A response without it was cut off: such rows are dropped and counted where the examples are
+    made, so one that is still here would teach the policy never to stop.
+    """
+    examples = store.take(range(0, len(store), max(1, len(store) // MOST_ROWS)))
+    labels = [collate([example]).target_N.tolist() for example in examples]
+    wrong = sum(
+        supervised != list(example.input_ids[example.prompt_tokens :])
+        for supervised, example in zip(labels, examples, strict=True)
+    )
+    cut = sum(supervised[-1:] != [eos_token_id] for supervised in labels)
+    return Check(
+        "the response and its EOS are supervised, the prompt is not",
+        not wrong and not cut,
+        f"{len(examples)} rows; {wrong} supervise other tokens, {cut} are cut off before the EOS",
+        {"rows": len(examples), "wrong": wrong, "cut_off": cut},
+    )
+
+
+def lengths_of(store: ExampleStore, max_tokens: int) -> Check:
+    """All rows fit whole into `data.max_tokens`: none is ever shortened."""
+    counts, edges = np.histogram(store.lengths, bins=BINS, range=(0, max_tokens))
+    over = int((store.lengths > max_tokens).sum())
+    histogram = {
+        f"{int(low) + 1}-{int(high)}": int(count)
+        for low, high, count in zip(edges, edges[1:], counts, strict=False)
+    }
+    shown = ", ".join(f"{name}: {count}" for name, count in histogram.items() if count)
+    return Check(
+        "every row fits whole",
+        not over,
+        f"{len(store)} rows, {over} over {max_tokens} tokens; by length {shown}",
+        {"rows": len(store), "over": over, "histogram": histogram},
+    )

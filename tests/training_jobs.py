@@ -1,0 +1,89 @@
+"""Small real trainings: rows that can be learnt, their job folders, and what came of them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+
+from rasft import tables
+from rasft.config import TrainingConfig
+from rasft.records import TrainingExample, TrainingStep
+from rasft.scoring import score
+from rasft.training.example_store import ExampleStore
+from rasft.training.jobs import CURVE, EXAMPLES, MODEL, TrainingJob, read_job, write_job
+from rasft.training.program import open_accelerator
+from rasft.training.trainer import Trainer
+
+CONFIG = TrainingConfig(
+    method="rasft",
+    epochs=4.0,
+    batch_size=8,
+    learning_rate=3e-3,
+    micro_batch_tokens=150,
+    trackers=(),
+)
+
+
+def counting(base: Path, rows: int = 30) -> list[TrainingExample]:
+    """Counting by one from a start, up to the EOS (2): can be learnt, scored under the base."""
+    draw = random.Random(0)
+    sequences = []
+    for i in range(rows):
+        start, length = draw.randrange(3, 150), draw.randrange(12, 50)
+        ids = tuple(range(start, start + length))
+        sequences.append((f"p{i}", -1, ids[:4], (*ids[4:], 2)))
+    scores = score(str(base), sequences, "float32", 500)
+    return [
+        TrainingExample(
+            name,
+            index,
+            prompt + response,
+            len(prompt),
+            draw.choice([0.1, 1.0]),
+            row.reference_logps,
+        )
+        for (name, index, prompt, response), row in zip(sequences, scores, strict=True)
+    ]
+
+
+def table(examples: list[TrainingExample]) -> pa.Table:
+    return tables.to_table(examples, TrainingExample)
+
+
+def job(folder: Path, base: Path, rows: list[TrainingExample], **changes: Any) -> Path:
+    config = CONFIG.model_copy(update=changes)
+    write_job(folder, TrainingJob(str(base), config, "float32", seed=1), table(rows))
+    return folder
+
+
+def open_trainer(folder: Path, base: Path, rows: list[TrainingExample], **changes: Any) -> Trainer:
+    """A trainer in this process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    values = read_job(job(folder, base, rows, **changes))
+    accelerator = open_accelerator(values, 1, folder)
+    return Trainer(values, ExampleStore(folder / EXAMPLES), accelerator)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / MODEL / "model.safetensors")
+
+
+def equal_bits(one: Path, other: Path) -> bool:
+    first, second = weights(one), weights(other)
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def what_was_trained(folder: Path) -> list[tuple[int, int, int, float]]:
+    """Of each step: which one, how many sequences and tokens, and the exact loss."""
+    rows = tables.from_table(tables.read(folder / CURVE), TrainingStep)
+    return [(row.step, row.sequences, row.tokens, row.loss) for row in rows]
+
+
+def quiet(line: str) -> None:
+    """Swallow the program's lines."""
