@@ -3,13 +3,15 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from metaflow import card, current, model, step
+from metaflow import card, checkpoint, current, model, step
 
 from flows.base import BaseFlow
-from flows.cards import show
+from flows.cards import TRAINING, LiveCurve, show
+from flows.checkpointing import StoredCheckpoints
 from flows.recovery import UNMERGED, whole_and_lost
 from rasft import pipeline, preparation, reporting
 from rasft.pipeline import work_of
+from rasft.training.launcher import Hooks
 
 
 class Ends(BaseFlow):
@@ -32,10 +34,19 @@ class Ends(BaseFlow):
 
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
+        hooks = self.hooks()
         with self.work_folder() as folder:
-            trained = pipeline.warm_up(self.config, self.warmup_problems, self.base_model(), folder)
+            trained = pipeline.warm_up(
+                self.config, self.warmup_problems, self.base_model(), folder, hooks
+            )
             self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
             self.warmed_up = trained and current.model.save(str(trained.folder), label="warmed_up")
+            hooks.keeper.forget()
+
+    def hooks(self):
+        """What surrounds a training: its checkpoints outlive the task, its curve is on the card."""
+        kept = self.config.training.checkpoints_kept
+        return Hooks(StoredCheckpoints(kept), LiveCurve().show)
 
     def keep(self, trained):
         """Store a finished training; the benchmarks are what comes next."""
@@ -93,6 +104,8 @@ class Ends(BaseFlow):
 class Supervised(Ends):
     """Adds warmup -> score* ... and ... train, on weighted examples."""
 
+    @checkpoint(load_policy="none", show_card=False)
+    @card(type="blank", id=TRAINING, refresh_interval=5)
     @model
     @step
     def warmup(self):
@@ -101,10 +114,17 @@ class Supervised(Ends):
         self.score_shards = list(range(self.config.data.score_shards))
         self.next(self.score, foreach="score_shards")
 
+    @checkpoint(load_policy="none", show_card=False)
+    @card(type="blank", id=TRAINING, refresh_interval=5)
     @model
     @step
     def train(self):
         """Train on the weighted examples; the result is reloaded before the step succeeds."""
+        hooks, policy = self.hooks(), self.policy()
         with self.work_folder() as folder:
-            self.keep(pipeline.train(self.config, self.examples, self.policy(), folder))
+            self.checks = pipeline.checked(self.config, self.examples, policy, folder)
+            trained = pipeline.train(self.config, self.examples, policy, folder, hooks)
+            pipeline.write_card(self.config, trained, self.provenance, self.checks)
+            self.keep(trained)
+            hooks.keeper.forget()
         self.next(self.evaluate, foreach="benchmarks")

@@ -237,6 +237,27 @@ def examples(
     return to_table(built, TrainingExample)
 
 
+def checked(
+    config: Config, rows: pa.Table, policy: Path, folder: Path
+) -> list[dict[str, Any]] | None:
+    """What `preflight` found; None where the config does not ask for it."""
+    return preflight(config, rows, policy, folder) if config.training.preflight else None
+
+
+def write_card(
+    config: Config,
+    trained: Trained,
+    provenance: Mapping[str, Any],
+    checks: Sequence[Mapping[str, Any]] | None,
+) -> None:
+    """The model card into the trained model's folder, as far as the run knows it by now."""
+    from rasft import model_card
+
+    origin, licence = models.origin_of(config.model, models.resolve(config.model))
+    facts = model_card.CardFacts(config, origin, licence, provenance, trained.summary, checks)
+    model_card.write(trained.folder, facts)
+
+
 def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> list[dict[str, Any]]:
     """Check rows, gradients, engine and model before a training: a row of plain values a check.
 

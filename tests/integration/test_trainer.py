@@ -199,12 +199,12 @@ class TestTrainer:
             spike_factor=1.1,
         )
         usual, spike = list(range(8)), 8
-        trainer.order = FixedOrder([*usual, *usual, *usual, *usual, spike])
-        for index in range(32):
+        trainer.order = FixedOrder([*usual * 6, spike])
+        for index in range(48):
             trainer.step(index)
         before = [p.clone() for p in trainer.model.parameters()]
         with pytest.raises(Diverged, match=r"the NLL is .* was usual in a batch .* problems odd;"):
-            trainer.step(32)
+            trainer.step(48)
         assert all(map(torch.equal, before, trainer.model.parameters()))
 
     def test_out_of_memory_halves_the_budget_and_changes_nothing_else(

@@ -1,0 +1,108 @@
+"""A training that is killed inside the flow: the step is tried again and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import tiny_model
+from metaflow import Run, namespace
+
+from rasft.model_card import CARD
+from rasft.models import check
+
+FLOW = Path(__file__).parents[2] / "flows" / "sft_flow.py"
+SECONDS = 240.0
+TINY = """
+extends: demo
+name: tiny
+model: {{path: {model}, dtype: float32}}
+data: {{datasets: [{{name: generated_math, limit: 8, options: {{steps: {{1: 1}}}}}}]}}
+warmup: null
+training: {{method: sft, batch_size: 4, epochs: 30, checkpoint_steps: 1}}
+evaluation:
+  samples_per_problem: 1
+  max_new_tokens: 4
+  bootstrap_samples: 100
+  benchmarks: [{{name: heldout_math, limit: 2}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("recovery")
+    model = tiny_model.build(folder / "model")
+    (folder / "tiny.yaml").write_text(TINY.format(model=model))
+    before = Path.cwd()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+def start(name: str) -> subprocess.Popen[bytes]:
+    """The flow, whose failed steps are tried once more; its log goes to a file."""
+    line = [sys.executable, str(FLOW), "--config", "cfg", "tiny.yaml", "run"]
+    retry = ["--with", "retry:times=1,minutes_between_retries=0", "--run-id-file", f"{name}.id"]
+    with Path(f"{name}.log").open("wb") as log:
+        return subprocess.Popen([*line, *retry], stdout=log, stderr=subprocess.STDOUT)
+
+
+def finish(name: str, process: subprocess.Popen[bytes]) -> Run:
+    assert process.wait(SECONDS) == 0, Path(f"{name}.log").read_text()[-3000:]
+    namespace(None)
+    return Run(f"SftFlow/{Path(f'{name}.id').read_text()}")
+
+
+def stored() -> list[Path]:
+    """Checkpoints in the datastore."""
+    return list(Path(".metaflow/mf.checkpoints").rglob("position.json"))
+
+
+def kill_training(flow: subprocess.Popen[bytes]) -> None:
+    """kill -9 of the training program once a checkpoint of it is stored."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and flow.poll() is None:
+        if stored():
+            for child in psutil.Process(flow.pid).children(recursive=True):
+                if "rasft.training.program" in child.cmdline():
+                    child.kill()
+            return
+        time.sleep(0.05)
+    pytest.fail("no checkpoint was stored before the flow ended")
+
+
+@pytest.fixture(scope="module")
+def killed(workplace: Path) -> Run:
+    flow = start("killed")
+    kill_training(flow)
+    return finish("killed", flow)
+
+
+def test_killed_step_goes_on_and_ends_with_the_same_weights(killed: Run) -> None:
+    task = killed["train"].task
+    assert task.current_attempt == 1
+    assert "resumed from" in task.stdout
+    undisturbed = finish("undisturbed", start("undisturbed"))
+    expected = undisturbed["end"].task["checkpoint"].data
+    assert undisturbed["train"].task.current_attempt == 0
+    assert killed["end"].task["checkpoint"].data == expected
+    assert len(killed["end"].task["curve"].data) == expected["steps"] == 60
+
+
+def test_stored_checkpoints_are_gone_once_the_model_is_stored(killed: Run) -> None:
+    assert stored() == []
+
+
+def test_stored_model_carries_its_card(killed: Run, workplace: Path) -> None:
+    from metaflow import load_model
+
+    folder = workplace / "loaded"
+    load_model(killed["end"].task["trained"].data, str(folder))
+    check(folder)
+    assert "60 optimizer steps" in (folder / CARD).read_text()
