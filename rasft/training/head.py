@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 ROWS = 512  # positions whose logits exist together: the head's gradient is added to so seldom
 TILE = 32  # of them in fp32
@@ -58,6 +58,12 @@ class FusedLogps(torch.autograd.Function):
             if grad_VD is not None:
                 grad_VD += grad_RV.T @ hidden_ND[rows]
         return grad_ND.to(hidden_dtype), grad_VD, None
+
+
+def fits(head: nn.Module) -> bool:
+    """Whether a head is a plain product with a whole matrix on the CPU."""
+    plain = type(head) is nn.Linear and head.bias is None
+    return plain and type(head.weight) is nn.Parameter and head.weight.device.type == "cpu"
 
 
 def fused_logps(hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tensor:
