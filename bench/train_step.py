@@ -1,13 +1,15 @@
 """Speed and transient memory of a training step, against the authors' step as it is described.
 
-    python -m bench.train_step --sequences 16 --repeats 3 --dtype bfloat16
+    python -m bench.train_step --sequences 16 --repeats 3 --gradient-sequences 2
+    python -m bench.train_step --only "packed 2200" --repeats 2          a part of it
 
 The baseline runs the policy and the reference on padded micro-batches of two, with full logits and
 log-softmax at every position. Each variant changes what its name says; all of them train on the
 same real sequences (MATH solutions) and take turns in one process, so that a busy machine slows
 them alike. Prints JSON: medians of wall and CPU time, speed and transient memory relative to the
 baseline, gradient error relative to a float64 oracle. On a busy machine read the CPU time, with
-OMP_NUM_THREADS=1.
+OMP_NUM_THREADS=1. With --memory large blocks go straight back to the system, so that what a step
+holds can be seen; that costs time, so speed is read without.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -38,6 +41,7 @@ from rasft.training.language_model import DTYPES, load_model, load_tokenizer
 from rasft.training.log import peak_memory_bytes
 
 MICRO_BATCH = 2  # the authors'
+BASELINE, SCORING = "authors", "scoring pass"
 Step = Callable[[Any], None]
 loss_of = plugins.load("losses", "rasft").token_loss
 
@@ -60,7 +64,8 @@ def load_sequences(data: Path, tokenizer: Any, count: int, limit: int) -> list[T
 def full_logps(model: Any, batch: Any) -> Tensor:
     """log-probs of every next token, (B, S - 1): full logits, all positions."""
     logits = model(input_ids=batch.input_ids_RS, attention_mask=batch.attention_mask_RS).logits
-    logps = logits[:, :-1].float().log_softmax(dim=-1)
+    logits = logits if logits.dtype == torch.float64 else logits.float()  # float64: the oracle
+    logps = logits[:, :-1].log_softmax(dim=-1)
     return logps.gather(2, batch.input_ids_RS[:, 1:, None])[:, :, 0]
 
 
@@ -145,20 +150,28 @@ class Bench:
         model.eval()
 
     def variants(self) -> dict[str, Callable[[], Any]]:
-        """Name -> a whole step, without the optimizer."""
+        """Name -> a whole step, without the optimizer. Each adds one thing to the one before."""
         return {
-            "authors": lambda: self.authors(cached=False),
+            BASELINE: lambda: self.authors(cached=False),
             "cached reference": lambda: self.authors(cached=True),
-            "cached, response-only": lambda: self.ours(pairs(self.rows), packed=False),
+            "cached, response-only": lambda: self.unfused(pairs(self.rows), packed=False),
+            "cached, response-only, packed 2200, unfused": lambda: self.unfused(
+                self.groups(2200, packed=True), packed=True
+            ),
             **{
-                f"cached, response-only, packed {budget}": lambda budget=budget: self.ours(
+                f"cached, fused head, packed {budget}": lambda budget=budget: self.ours(
                     self.groups(budget, packed=True), packed=True
                 )
                 for budget in (1100, 2200, 4400)
             },
-            "the same with checkpointing, packed 2200": lambda: self.checkpointed(2200),
-            "scoring pass": self.scored,
+            "fused head, packed 2200, checkpointing": lambda: self.checkpointed(2200),
+            SCORING: self.scored,
         }
+
+    def unfused(self, groups: Sequence[Sequence[TrainingExample]], packed: bool) -> None:
+        """`ours` with the head in torch's own operations, by chunks."""
+        with mock.patch("rasft.training.forward.fits", return_value=False):
+            self.ours(groups, packed)
 
     def attend(self, packed: bool) -> None:
         """Switch the policy's attention."""
@@ -200,25 +213,29 @@ def _status(field: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
 
 
-def measure(bench: Bench, repeats: int) -> dict[str, Any]:
-    """Every variant in turn, `repeats` times, after one turn that is not counted."""
-    costs: dict[str, list[Cost]] = {name: [] for name in bench.variants()}
+def measure(bench: Bench, repeats: int, only: str) -> dict[str, Any]:
+    """The wanted variants in turn, `repeats` times, after a turn on a few rows."""
+    wanted = [n for n in bench.variants() if n in (BASELINE, SCORING) or only in n]
+    costs: dict[str, list[Cost]] = {name: [] for name in wanted}
+    whole = bench.rows
     for turn in range(repeats + 1):
-        for name, step in bench.variants().items():
+        bench.rows = whole if turn else whole[:MICRO_BATCH]
+        for name in wanted:
             bench.policy.zero_grad(set_to_none=False)
-            cost = cost_of(step)
+            cost = cost_of(bench.variants()[name])
             print(f"turn {turn}: {name}: {cost}", file=sys.stderr)
             if turn:
                 costs[name].append(cost)
     tokens = sum(len(row.input_ids) for row in bench.rows)
     medians = {name: _median(values) for name, values in costs.items()}
-    base, scoring = medians["authors"], medians["scoring pass"]
+    base, scoring = medians[BASELINE], medians[SCORING]
     return {
         name: {
             "seconds": round(cost.wall, 3),
             "cpu_seconds": round(cost.cpu, 3),
             "tokens_per_second": round(tokens / cost.wall, 1),
             "speed": round(base.wall / cost.wall, 3),
+            "speed_with_a_scoring_pass": round(base.wall / (cost.wall + scoring.wall), 3),
             "speed_by_cpu_time": round(base.cpu / cost.cpu, 3),
             "speed_by_cpu_time_with_a_scoring_pass": round(base.cpu / (cost.cpu + scoring.cpu), 3),
             "transient_memory": round(cost.held / base.held, 3),
@@ -240,7 +257,7 @@ def gradient_errors(folder: Path, rows: list[TrainingExample]) -> dict[str, floa
     bench = Bench(folder, rows, "float32")
     got = {}
     for name, step in bench.variants().items():
-        if name != "scoring pass":
+        if name != SCORING:
             bench.policy.zero_grad(set_to_none=False)
             step()
             got[name] = bench.gradient()
@@ -253,20 +270,20 @@ def gradient_errors(folder: Path, rows: list[TrainingExample]) -> dict[str, floa
 
 
 def main() -> None:
-    """The command line. Large blocks go straight back to the system, so that memory can be seen."""
-    if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
-        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
-        os.execve(
-            sys.executable, [sys.executable, "-m", "bench.train_step", *sys.argv[1:]], environment
-        )
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.train_step", description=__doc__)
     parser.add_argument("--model", default="embedded:smollm2-135m")
     parser.add_argument("--sequences", type=int, default=16)
     parser.add_argument("--max-tokens", type=int, default=2048)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="0: no speed")
+    parser.add_argument("--only", default="", help="variants whose name holds this")
+    parser.add_argument("--memory", action="store_true", help="for exact transient memory: slower")
     parser.add_argument("--dtype", choices=list(DTYPES), default="bfloat16")
     parser.add_argument("--gradient-sequences", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.memory and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        line = [sys.executable, "-m", "bench.train_step", *sys.argv[1:]]
+        os.execve(sys.executable, line, {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"})
     folder = models.resolve(ModelConfig(path=arguments.model))
     data = Path(os.environ["RASFT_DATA_DIR"])
     tokenizer = load_tokenizer(folder)
@@ -277,8 +294,11 @@ def main() -> None:
         "sequences": len(rows),
         "tokens": sum(len(row.input_ids) for row in rows),
         "response_tokens": sum(len(row.input_ids) - row.prompt_tokens for row in rows),
-        "variants": measure(Bench(folder, rows, arguments.dtype), arguments.repeats),
+        "variants": {},
     }
+    if arguments.repeats:
+        bench = Bench(folder, rows, arguments.dtype)
+        result["variants"] = measure(bench, arguments.repeats, arguments.only)
     if arguments.gradient_sequences:
         few = rows[: arguments.gradient_sequences]
         result["gradient_error"] = gradient_errors(folder, few)
