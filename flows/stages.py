@@ -1,5 +1,6 @@
 """Steps that several flows share. A flow defines the steps between them and names the next one."""
 
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,19 +35,21 @@ class Ends(BaseFlow):
 
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
-        hooks = self.hooks()
-        with self.work_folder() as folder:
+        with self.hooks() as hooks, self.work_folder() as folder:
             trained = pipeline.warm_up(
                 self.config, self.warmup_problems, self.base_model(), folder, hooks
             )
             self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
             self.warmed_up = trained and current.model.save(str(trained.folder), label="warmed_up")
-            hooks.keeper.forget()
 
+    @contextmanager
     def hooks(self):
         """What surrounds a training: its checkpoints outlive the task, its curve is on the card."""
-        kept = self.config.training.checkpoints_kept
-        return Hooks(StoredCheckpoints(kept), LiveCurve().show)
+        stored = hasattr(current, "checkpoint")  # the step has @checkpoint
+        keeper = StoredCheckpoints(self.config.training.checkpoints_kept) if stored else None
+        yield Hooks(keeper, LiveCurve().show)
+        if keeper:
+            keeper.forget()
 
     def keep(self, trained):
         """Store a finished training; the benchmarks are what comes next."""
@@ -120,11 +123,10 @@ class Supervised(Ends):
     @step
     def train(self):
         """Train on the weighted examples; the result is reloaded before the step succeeds."""
-        hooks, policy = self.hooks(), self.policy()
-        with self.work_folder() as folder:
+        policy = self.policy()
+        with self.hooks() as hooks, self.work_folder() as folder:
             self.checks = pipeline.checked(self.config, self.examples, policy, folder)
             trained = pipeline.train(self.config, self.examples, policy, folder, hooks)
             pipeline.write_card(self.config, trained, self.provenance, self.checks)
             self.keep(trained)
-            hooks.keeper.forget()
         self.next(self.evaluate, foreach="benchmarks")

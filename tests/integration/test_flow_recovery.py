@@ -26,6 +26,7 @@ model: {{path: {model}, dtype: float32}}
 data: {{datasets: [{{name: generated_math, limit: 8, options: {{steps: {{1: 1}}}}}}]}}
 warmup: null
 training: {{method: sft, batch_size: 4, epochs: 30, checkpoint_steps: 1}}
+ledger: {{enabled: false}} # a training that is known would not be made again
 evaluation:
   samples_per_problem: 1
   max_new_tokens: 4
