@@ -51,6 +51,20 @@ def resolve(path: Path) -> None:
 
 
 @main.command()
+@click.argument("source", metavar="RUN_OR_FOLDER")
+@click.option("--to", type=click.Path(path_type=Path), required=True, metavar="FOLDER")
+@click.option("--push", metavar="OWNER/NAME", help="Also upload it to this hub repository.")
+@click.option("--public", is_flag=True, help="A repository that --push makes is public.")
+def export(source: str, to: Path, push: str | None, public: bool) -> None:
+    """Write a run's trained model, with a card of its results, into a folder of its own."""
+    from rasft import export_command
+
+    click.echo(export_command.export(source, to))
+    if push:
+        click.echo(export_command.push(to, push, private=not public))
+
+
+@main.command()
 @click.option("--config", "path", type=click.Path(path_type=Path), required=True)
 @click.option("--rows", type=click.IntRange(min=1), default=64, help="How many are scored.")
 def preflight(path: Path, rows: int) -> None:

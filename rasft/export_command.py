@@ -4,10 +4,35 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
-from rasft import models
+from rasft import model_card, models, runs
 from rasft.errors import UserError
+
+
+def export(source: str, to: Path) -> Path:
+    """A model folder, or the trained model of a run, as a folder of its own.
+
+    Of a run, the card is written anew with the run's results. Raises UserError where it cannot be.
+    """
+    if Path(source).is_dir():
+        return export_folder(Path(source), to)
+    with tempfile.TemporaryDirectory(prefix="rasft-export-") as scratch:
+        folder = Path(scratch) / "model"
+        run = runs.fetch_trained(source, folder)
+        origin, licence = models.origin_of(run.config.model, Path(scratch))
+        facts = model_card.CardFacts(
+            config=run.config,
+            origin=origin,
+            licence=licence or models.licence_of(folder / model_card.CARD),
+            provenance=run.provenance,
+            summary=run.summary,
+            checks=run.checks,
+            accuracies=run.accuracies,
+        )
+        model_card.write(folder, facts)
+        return export_folder(folder, to)
 
 
 def export_folder(source: Path, to: Path) -> Path:
@@ -15,6 +40,7 @@ def export_folder(source: Path, to: Path) -> Path:
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} is there already: name a new or an empty folder in --to")
     models.check(source)
+    to.parent.mkdir(parents=True, exist_ok=True)
     partial = to.with_name(f".{to.name}.{os.getpid()}.partial")
     try:
         shutil.copytree(source, partial)

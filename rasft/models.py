@@ -100,7 +100,7 @@ def origin_of(config: ModelConfig, folder: Path) -> tuple[str | None, str | None
         wheel = WHEELS[name.removeprefix(EMBEDDED)]
         return wheel.origin, wheel.licence
     hub_id = None if Path(name).expanduser().is_dir() else name
-    return hub_id, _licence(folder / "README.md")
+    return hub_id, licence_of(folder / "README.md")
 
 
 def check(folder: Path) -> None:
@@ -164,7 +164,10 @@ def _check_code(folder: Path) -> None:
             f"the model in {folder} brings its own code (auto_map in config.json), which is never "
             f"run; transformers must know its model_type {config.get('model_type')!r} by itself"
         )
-def _licence(card: Path) -> str | None:
+
+
+def licence_of(card: Path) -> str | None:
+    """What a model card says of the licence; None for no card, or one that says nothing."""
     from huggingface_hub import ModelCard
 
     if not card.is_file():

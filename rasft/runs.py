@@ -8,12 +8,14 @@ folder or one above it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rasft import config_files
+from rasft.accuracy import Accuracy
 from rasft.cells import StoredRun
 from rasft.config import Config
 from rasft.errors import UserError
@@ -72,6 +74,42 @@ def past(model: str) -> list[PastRun]:
     runs = (run for flow in _flows() if flow.id == "RasftFlow" for run in flow)
     found = [_past(run) for run in islice(filter(_has_started, runs), NEWEST)]
     return [run for run in found if run and run.config.model.path == model]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a finished run says of its trained model."""
+
+    config: Config
+    provenance: Mapping[str, Any]
+    summary: Mapping[str, Any]  # of the training
+    checks: Sequence[Mapping[str, Any]] | None  # of preflight
+    accuracies: Sequence[Accuracy]
+
+
+def fetch_trained(run_id: str, into: Path) -> TrainedRun:
+    """Put the trained model of a run into a folder. Raises UserError if there is none."""
+    from metaflow.client.core import namespace
+    from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.datastructures import (
+        load_model,
+    )
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    if not run.successful:
+        raise UserError(f"run {run.pathspec} has not succeeded: it has no model to export")
+    task = run["end"].task
+    held = _artifacts(task)
+    if "trained" not in held:
+        raise UserError(f"run {run.pathspec} trained no model")
+    load_model(task["trained"].data, str(into))
+    return TrainedRun(
+        config=config_files.build(_plain(task["cfg"].data)),
+        provenance=task["provenance"].data,
+        summary=task["training_summary"].data,
+        checks=task["checks"].data if "checks" in held else None,
+        accuracies=from_table(task["accuracies"].data, Accuracy),
+    )
 
 
 def _past(run: Any) -> PastRun | None:

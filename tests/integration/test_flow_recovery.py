@@ -14,11 +14,12 @@ import pytest
 import tiny_model
 from metaflow import Run, namespace
 
+from rasft.export_command import export
 from rasft.model_card import CARD
 from rasft.models import check
 
 FLOW = Path(__file__).parents[2] / "flows" / "sft_flow.py"
-SECONDS = 240.0
+SECONDS = 300.0
 TINY = """
 extends: demo
 name: tiny
@@ -100,10 +101,9 @@ def test_stored_checkpoints_are_gone_once_the_model_is_stored(killed: Run) -> No
     assert stored() == []
 
 
-def test_stored_model_carries_its_card(killed: Run, workplace: Path) -> None:
-    from metaflow import load_model
-
-    folder = workplace / "loaded"
-    load_model(killed["end"].task["trained"].data, str(folder))
-    check(folder)
-    assert "60 optimizer steps" in (folder / CARD).read_text()
+def test_run_is_exported_with_its_results(killed: Run, workplace: Path) -> None:
+    export(killed.pathspec, workplace / "exported")
+    text = (workplace / "exported" / CARD).read_text()
+    assert "60 optimizer steps" in text
+    assert "| heldout_math | 2 x 1 |" in text
+    check(workplace / "exported")
