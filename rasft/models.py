@@ -29,13 +29,6 @@ CONVERSION = 1  # raise it when a converted folder would differ
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 # Data alone, no code.
 _HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md")
-    "*.json",
-    "*.safetensors",
-    "*.jinja",
-    "*.model",
-    "*.txt",
-    "README.md",
-)  # data alone, no code
 
 
 @dataclass(frozen=True)
