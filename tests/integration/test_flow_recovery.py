@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import psutil
 import pytest
 import tiny_model
 from metaflow import Run, namespace
+from metaflow.cards import get_cards
 
 from rasft.export_command import export
 from rasft.model_card import CARD
@@ -95,6 +98,15 @@ def test_killed_step_goes_on_and_ends_with_the_same_weights(killed: Run) -> None
     assert undisturbed["train"].task.current_attempt == 0
     assert killed["end"].task["checkpoint"].data == expected
     assert len(killed["end"].task["curve"].data) == expected["steps"] == 60
+
+
+def test_card_of_the_training_shows_its_curve(killed: Run) -> None:
+    (found,) = get_cards(killed["train"].task, id="training")
+    content = re.search(r'__MF_DATA__\["[^"]+"\] = "([^"]+)"', found.get())
+    assert content
+    shown = base64.b64decode(content[1]).decode()
+    assert "NLL, nats a token" in shown
+    assert '"step": 60' in shown
 
 
 def test_stored_checkpoints_are_gone_once_the_model_is_stored(killed: Run) -> None:
