@@ -122,8 +122,6 @@ class Trainer:
 
     def _enter_training(self) -> None:
         """Training mode and gradient checkpointing, which works in training mode alone."""
-        if self.config.compile:
-            self.model.base_model.compile(dynamic=True)
         if self.config.gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         self.module.train()
