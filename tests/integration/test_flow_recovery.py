@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 import subprocess
@@ -75,13 +76,24 @@ def kill_training(flow: subprocess.Popen[bytes]) -> None:
     """kill -9 of the training program once a checkpoint of it is stored."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and flow.poll() is None:
-        if stored():
-            for child in psutil.Process(flow.pid).children(recursive=True):
-                if "rasft.training.program" in child.cmdline():
-                    child.kill()
+        if stored() and (found := programs(flow)):
+            for program in found:
+                program.kill()
             return
         time.sleep(0.05)
+    flow.kill()
+    flow.wait()
     pytest.fail("no checkpoint was stored before the flow ended")
+
+
+def programs(flow: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The training programs that this flow started; some of its children may be gone by now."""
+    found = []
+    for child in psutil.Process(flow.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "rasft.training.program" in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.fixture(scope="module")
