@@ -16,6 +16,9 @@ import docker
 import psutil
 import pytest
 
+from rasft import config_files, pipeline
+from rasft.records import Problem, Rollout, Verdict
+from rasft.tables import from_table, to_table
 from sandbox import image
 from sandbox.container import (
     HOST_LABEL,
@@ -247,8 +250,8 @@ def openssl(arguments: str) -> None:
     subprocess.run(["openssl", *arguments.split()], check=True, capture_output=True)
 
 
-@pytest.fixture
-def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Daemon]:
     if os.getuid() != 0 or not shutil.which("dockerd") or not shutil.which("openssl"):
         pytest.skip("a daemon of its own needs root, dockerd and openssl")
     ready = image.connect()
@@ -259,13 +262,14 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     made = Daemon(Path(f"/var/tmp/rasft-daemon-{os.getpid()}"))
     try:
         made.start()
-        for name, value in made.environment().items():
-            monkeypatch.setenv(name, value)
-        assert wait_until(_answers), (made.folder / "log").read_text()[-2000:]
-        client = image.connect()
-        client.images.load(saved)
-        client.close()
-        yield made
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in made.environment().items():
+                patch.setenv(name, value)
+            assert wait_until(_answers), (made.folder / "log").read_text()[-2000:]
+            client = image.connect()
+            client.images.load(saved)
+            client.close()
+            yield made
     finally:
         made.stop()
         made.kill_shims()
@@ -299,6 +303,37 @@ def test_a_pool_over_tls_survives_a_restart_of_its_daemon(
 def test_a_runtime_that_docker_lacks_is_named() -> None:
     with pytest.raises(SandboxError, match="no runtime 'runsc'"):
         Pool(PoolSettings(containers=1, runtime="runsc")).__enter__()
+
+
+def test_the_verify_step_survives_a_restart_of_its_daemon(daemon: Daemon, tmp_path: Path) -> None:
+    problems = [
+        Problem(id=f"p{n}", prompt="", verifier="python", tests=job.tests, entry_point="f")
+        for n, job in enumerate(numbered_jobs(200))
+    ]
+    rollouts = [
+        Rollout(f"p{n}", 0, 0, (), f"```python\n{job.source}```", "stop")
+        for n, job in enumerate(numbered_jobs(200, seconds=0.05))
+    ]
+    config = config_files.parse(f"extends: demo\nledger: {{path: {tmp_path}}}")
+    restarted = threading.Event()
+
+    def restart() -> None:
+        client = image.connect()
+        wait_until(lambda: containers_of(client, owner()))
+        client.close()
+        time.sleep(1.5)  # a fifth of the programs' time
+        daemon.stop()
+        restarted.set()
+        daemon.start()
+
+    thread = threading.Thread(target=restart)
+    thread.start()
+    table, _ = pipeline.verify(config, to_table(problems, Problem), to_table(rollouts, Rollout))
+    assert restarted.is_set(), "the step ended before the daemon was restarted"
+    thread.join()
+    verdicts = from_table(table, Verdict)
+    assert [row.problem_id for row in verdicts] == [row.id for row in problems]
+    assert [row.status for row in verdicts] == numbered_statuses(200)
 
 
 def test_without_docker_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
