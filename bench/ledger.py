@@ -4,8 +4,9 @@
 
 Synthetic rollouts, K a problem: about 120 words and 160 tokens each, a sixth of them
 near-duplicates of the one before; after 1,000 problems the texts repeat. Each stage runs in a
-process of its own; its peak memory is that of all its processes together, seen every 50 ms, and
-`idle_mb` that of an interpreter that has only imported everything.
+process of its own. `cpu` counts the seconds of all its processes from their start, `peak_mb` is
+their memory together, seen every 50 ms, and `idle_mb` that of an interpreter that has only imported
+everything.
 Prints JSON: seconds, memory, files and bytes a stage and size, and a straight line through the two
 largest sizes, read off at a million problems.
 """
@@ -23,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -132,10 +134,11 @@ def read(problems: int, root: str) -> dict[str, float]:
 
 
 def aggregate(problems: int, root: str) -> dict[str, float]:
-    """Solvability and weights of all problems, with whole rollouts and verdicts in memory."""
+    """Solvability and weights of all problems, from the columns that decide them."""
     config: Config = load(CONFIGS / "demo.yaml")
     routes = [Route(f"problem-{number:08}", "rollout", True) for number in range(problems)]
-    sampled, judged = table(problems, Rollout, lambda row: row), table(problems, Verdict, verdict)
+    sampled = table(problems, Rollout, lambda row: replace(row, token_ids=()))
+    judged = table(problems, Verdict, verdict)
     groups, seconds = timed(lambda: to_table(stream_groups(routes, sampled, judged, config), Group))
     assert groups.num_rows == problems
     return {
@@ -186,6 +189,7 @@ class Memory(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.process = psutil.Process()
+        self.cpu: dict[int, float] = {}  # seconds by process id
         self.idle = self.peak = self.now()
 
     def run(self) -> None:
@@ -200,6 +204,7 @@ class Memory(threading.Thread):
         for each in (self.process, *self.process.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
                 total += each.memory_info().rss
+                self.cpu[each.pid] = sum(each.cpu_times()[:2])
         return total / 1e6
 
 
@@ -208,7 +213,8 @@ def run(stage: str, problems: int, root: str, answer: Any) -> None:
     memory = Memory()
     memory.start()
     figures = STAGES[stage](problems, root)
-    answer.send({**figures, "peak_mb": memory.peak, "idle_mb": memory.idle})
+    cpu = sum(memory.cpu.values())
+    answer.send({**figures, "cpu": cpu, "peak_mb": memory.peak, "idle_mb": memory.idle})
 
 
 def measure(stage: str, problems: int, root: str) -> dict[str, float]:

@@ -47,7 +47,7 @@ def select(
     grams = {r.sample_index: trigrams(r.text) for r in judged}
     new = first_occurrences(grams.values(), settings.duplicate_similarity)
     unique = [rollout for rollout, is_new in zip(judged, new, strict=True) if is_new]
-    faults = {r.sample_index: _fault(r, verdicts, settings) for r in unique}
+    faults = {r.sample_index: _fault(r, verdicts, grams, settings) for r in unique}
     usable = [r for r in unique if faults[r.sample_index] is None]
     correct = [r for r in usable if verdicts[r.sample_index].status is Status.CORRECT]
     wrong = [r for r in usable if verdicts[r.sample_index].status is not Status.CORRECT]
@@ -89,8 +89,12 @@ def _nearest(grams: Grams, others: Sequence[Grams]) -> float:
 
 
 def _fault(
-    rollout: Rollout, verdicts: Mapping[int, Verdict], settings: QualityConfig
+    rollout: Rollout,
+    verdicts: Mapping[int, Verdict],
+    grams: Mapping[int, Grams],
+    settings: QualityConfig,
 ) -> str | None:
     if rollout.finish_reason == "length":
         return "truncated"  # without its EOS it would teach the policy never to stop
-    return fault(rollout.text, verdicts[rollout.sample_index].verifier, settings)
+    index = rollout.sample_index
+    return fault(rollout.text, verdicts[index].verifier, settings, grams[index])

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from rasft import aggregation, streaming
-from rasft.config import Config
+from rasft.config import Config, QualityConfig
 from rasft.config_files import load
-from rasft.quality import alike, punctuation_share, repeats_phrase, similarity, trigrams
+from rasft.quality import alike, fault, punctuation_share, repeats_phrase, similarity, trigrams
 from rasft.records import Rollout, Route, Status, Verdict
 from rasft.tables import take, to_table
 
@@ -77,4 +77,7 @@ def test_the_quick_ways_agree_with_the_plain_ones() -> None:
         often = any(windows.count(window) >= 4 for window in windows)
         assert repeats_phrase(" ".join(words), 2, 4) == often, words
         grams = [trigrams(" ".join(chance.choices("ab", k=n))) for n in (5, 9)]
+        settings = QualityConfig(loop_words=3, loop_repeats=2, min_characters=0)
+        phrase = " ".join(words)
+        assert fault(phrase, "math", settings) == fault(phrase, "math", settings, trigrams(phrase))
         assert alike(*grams, 0.5) == (similarity(*grams) >= 0.5)
