@@ -14,6 +14,9 @@ from rasft.resources import ResourcesConfig
 from rasft.section import Count, Positive, Section, Share
 
 
+REINFORCEMENT = ("grpo", "dapo")  # methods that train on rewards instead of examples
+
+
 def _plugin(kind: plugins.Kind, *others: str) -> AfterValidator:
     def check(name: str) -> str:
         if name not in (*plugins.names(kind), *others):
@@ -227,7 +230,7 @@ class LoraSettings(Section):
 class TrainingConfig(Section):
     """The optimizer and the loss."""
 
-    method: Annotated[str, _plugin("losses")] = "rasft"
+    method: Annotated[str, _plugin("losses", *REINFORCEMENT)] = "rasft"
     loss: dict[str, float] = {}  # the method's constants, see rasft.losses.LossSettings
     epochs: Positive = 1.0
     learning_rate: Positive = 5e-5
@@ -249,6 +252,24 @@ class TrainingConfig(Section):
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
     launcher: str = "ddp"  # a file of configs/accelerate/
     processes: Count | None = None  # null: one for each GPU, or one on the CPU
+
+
+class ReinforcementConfig(Section):
+    """Reinforcement learning from verified answers: grpo and dapo, which read `training` too.
+
+    `training.batch_size` is the sequences of an optimizer step, so group_size times its problems.
+    """
+
+    group_size: Annotated[int, Field(ge=2)] = 8  # responses to a problem
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_new_tokens: Count = 1024
+    kl_weight: Annotated[float, Field(ge=0)] = 0.0  # beta; 0 keeps no reference in memory
+    clip_low: Share = 0.2  # the ratio is clipped to [1 - clip_low, 1 + clip_high]
+    clip_high: Share = 0.2  # dapo: 0.28
+    resamples: Annotated[int, Field(ge=0)] = 3  # dapo: rounds more, for groups that teach something
+    micro_batch: Count = 8  # sequences of one forward pass
+    vllm_memory_share: Share = 0.3  # of the GPU, where vllm samples beside the training
 
 
 class EvaluationConfig(Section):
@@ -287,6 +308,14 @@ class LedgerConfig(Section):
     trainings: bool = True  # also keep finished trainings, each with its model folder
 
 
+class ComparisonConfig(Section):
+    """Methods side by side, for flows/compare_flow.py."""
+
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
+    # Row -> the values laid over this config for it; training.method is the row's name if not said.
+    methods: dict[str, dict[str, Any]] = Field(min_length=1)
+
+
 class Config(Section):
     """Every value of a run."""
 
@@ -302,7 +331,9 @@ class Config(Section):
     router: RouterConfig = RouterConfig()
     verification: VerificationConfig = VerificationConfig()
     training: TrainingConfig = TrainingConfig()
+    reinforcement: ReinforcementConfig = ReinforcementConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     ledger: LedgerConfig = LedgerConfig()
+    comparison: ComparisonConfig | None = None
     schedule: ScheduleConfig = ScheduleConfig()
     resources: ResourcesConfig = ResourcesConfig()

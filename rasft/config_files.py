@@ -56,7 +56,7 @@ def resolve(values: dict[str, Any], where: str) -> dict[str, Any]:
         chain.append(_read(path))
     merged: dict[str, Any] = {}
     for layer in reversed(chain):
-        merged = _merge(merged, layer)
+        merged = merge(merged, layer)
     return merged
 
 
@@ -68,12 +68,13 @@ def _find(base: str, where: str) -> Path:
     return path
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `base` with those of `over` laid over them, key by key."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
         both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]
+        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
     return merged
 
 

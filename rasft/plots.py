@@ -79,6 +79,22 @@ def curve(steps: Sequence[Mapping[str, float]], title: str) -> bytes:
     return _figure(draw, title)
 
 
+def rewards(steps: Sequence[Mapping[str, float]], title: str) -> bytes:
+    """The mean reward over optimizer steps, and the share of groups that taught nothing."""
+
+    def draw(axes: Any) -> None:
+        x = [row["step"] for row in steps]
+        axes.plot(x, [row["reward"] for row in steps], color=_SERIES[1], label="mean reward")
+        idle = [row["equal_groups"] for row in steps]
+        axes.plot(x, idle, color=_SERIES[2], label="groups with equal rewards")
+        axes.set_xlabel("optimizer step")
+        axes.set_ylabel("share")
+        axes.set_ylim(-0.02, 1.02)
+        _legend(axes, *axes.get_legend_handles_labels())
+
+    return _figure(draw, title)
+
+
 def accuracy(rows: Sequence[Accuracy]) -> bytes:
     """Accuracy of each checkpoint by benchmark, with its interval."""
     benchmarks = list(dict.fromkeys(row.benchmark for row in rows))

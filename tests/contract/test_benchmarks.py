@@ -22,6 +22,7 @@ SIZES = {
     "humaneval": 164,
     "mbpp": 500,
     "heldout_math": 1_000,
+    "heldout_sums": 1_000,
     "heldout_code": 1_000,
 }
 CODE = ("humaneval", "mbpp", "heldout_code")
@@ -78,7 +79,7 @@ class TestEveryBenchmark:
 @pytest.mark.parametrize("name", [name for name in SIZES if name not in CODE])
 def test_math_benchmarks_name_their_own_rules(name):
     rules = {problem.rules for problem in load(name)}
-    expected = {"gsm8k_test": "gsm8k", "heldout_math": None}.get(name, name)
+    expected = {"gsm8k_test": "gsm8k", "heldout_math": None, "heldout_sums": None}.get(name, name)
     assert rules == {expected}
 
 

@@ -18,7 +18,7 @@ DATA = os.environ.get("RASFT_DATA_DIR")
 needs_data = pytest.mark.skipif(not DATA, reason="RASFT_DATA_DIR is not set")
 
 SIZES = {"gsm8k": 7_473, "math_train": 7_500, "mbpp_train": 374}
-GENERATED = {"generated_math": 1_000, "generated_code": 1_000}
+GENERATED = {"generated_math": 1_000, "generated_code": 1_000, "generated_sums": 1_000}
 SAMPLES = {  # plugins whose data is not among the local files: rows with the hub's fields
     "numina_math_cot": (
         "math/train/numina_math_cot.jsonl",

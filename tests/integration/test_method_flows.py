@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import tiny_model
 from metaflow import Run, Runner, namespace
 
-from rasft.records import EXPERT, BenchmarkResult, TrainingExample
+from rasft import result_table, runs, table_text
+from rasft.records import EXPERT, BenchmarkResult, CellResult, MethodResult, TrainingExample
 from rasft.tables import from_table
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -61,6 +63,56 @@ def test_sft_trains_on_each_expert_and_evaluates_both_models(workplace: Path) ->
     assert {row.checkpoint for row in results} == {"base", "trained"}
     assert task["training_summary"].data["steps"] == 2
     assert "## Training" in (workplace / task["report_path"].data).read_text()
+
+
+def test_rl_says_when_every_reward_is_zero(workplace: Path) -> None:
+    settings = """
+        training: {method: grpo, batch_size: 8}
+        reinforcement: {group_size: 4, max_new_tokens: 4}
+    """
+    config = write("grpo.yaml", textwrap.dedent(settings), workplace)
+    task = finish("rl_flow.py", config)["end"].task
+    summary = task["training_summary"].data
+    assert (summary["all_wrong"], summary["mixed"], summary["all_right"]) == (8, 0, 0)
+    assert summary["steps_without_signal"] == summary["steps"] == 4
+    checkpoint = task["checkpoint"].data
+    assert checkpoint["fingerprint"] == checkpoint["base_fingerprint"]
+    report = (workplace / task["report_path"].data).read_text()
+    assert "Note: every reward of 8 groups was 0: nothing was learnt" in report
+    assert "![Training](training.png)" in report
+
+
+COMPARE = """
+verification: {math: {workers: 1}}
+rollout: {samples_per_problem: 2, max_new_tokens: 4}
+comparison:
+  seeds: [1, 2]
+  methods:
+    sft: {}
+    osw_ft: {}
+    broken: {training: {method: dft, learning_rate: 1.0e+30, warmup_steps: 0}}
+"""
+
+
+def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path) -> None:
+    run = finish("compare_flow.py", write("compare.yaml", COMPARE, workplace))
+    task = run["end"].task
+    cells = {(c.method, c.seed): c for c in from_table(task["cells"].data, CellResult)}
+    assert set(cells) == {(m, s) for m in ("sft", "osw_ft", "broken") for s in (1, 2)}
+    failed = {key for key, cell in cells.items() if cell.failure}
+    assert failed == {("broken", 1), ("broken", 2)}
+    assert "is not finite" in str(cells["broken", 1].failure)
+    results = from_table(task["results"].data, MethodResult)
+    rows = {(row.method, row.seed) for row in results}
+    assert rows == {(m, s) for m in ("base", "sft", "osw_ft") for s in (1, 2)}
+    report = (workplace / task["report_path"].data).read_text()
+    assert "6 cells, 2 failed" in report
+    stored = runs.read([run.pathspec])
+    assert [each.failure is None for each in stored] == [c.failure is None for c in cells.values()]
+    rebuilt = table_text.markdown(result_table.build(stored, result_table.plan(stored)))
+    assert rebuilt == task["table"].data
+    for name in ("base", "sft", "osw_ft", "broken"):
+        assert f"| {name} " in rebuilt
 
 
 def test_sft_refuses_a_method_of_rollouts(workplace: Path) -> None:

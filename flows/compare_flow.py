@@ -1,0 +1,151 @@
+"""Methods x seeds side by side: the same data, start, rollouts and evaluation for every cell.
+
+python flows/compare_flow.py run                                       tiny model, two cores
+python flows/compare_flow.py --config cfg configs/compare_demo.yaml run
+rasft tables CompareFlow/RUN                                           the table again, later
+"""
+
+import bootstrap  # noqa: F401 isort: skip
+from pathlib import Path
+
+from metaflow import card, catch, current, model, step
+
+from flows.base import BaseFlow, EveryStep, config_of
+from flows.cards import show
+from rasft import cell_report, methods, pipeline, preparation, reporting
+from rasft.errors import UserError
+
+
+@EveryStep
+class CompareFlow(BaseFlow):
+    """(prepare -> warmup -> sample -> (train -> evaluate) a method -> gather) a seed -> report.
+
+    A step that fails leaves its failure as an artifact: its cells are reported as failed, and the
+    others stand.
+    """
+
+    cfg = config_of("compare")
+
+    @step
+    def start(self):
+        """Every cell's config is checked before any work."""
+        comparison = methods.of(self.config)
+        self.seeds, self.methods = list(comparison.seeds), list(comparison.methods)
+        self.next(self.prepare, foreach="seeds")
+
+    @step
+    def prepare(self):
+        """The problems of one seed."""
+        self.seed = self.input
+        prepared = preparation.prepare(self.seeded())
+        self.warmup_problems, self.problems = prepared.warmup, prepared.training
+        self.dropped, self.notes = prepared.dropped, prepared.notes
+        self.benchmark_problems, self.provenance = prepared.benchmarks, prepared.provenance
+        self.next(self.warmup)
+
+    @catch(var="warmup_failure")
+    @model
+    @step
+    def warmup(self):
+        """The expert stage, where configured: its model is where the cells of this seed start."""
+        with self.work_folder() as folder:
+            trained = pipeline.warm_up(
+                self.seeded(), self.warmup_problems, self.base_model(), folder
+            )
+            self.warmed_up = trained and current.model.save(str(trained.folder), label="warmed_up")
+        self.next(self.sample)
+
+    @catch(var="sample_failure")
+    @model
+    @step
+    def sample(self):
+        """Scores and rollouts of this seed's start, once for all methods that use them."""
+        self.require(self.warmup_failure)
+        rollouts = methods.need_rollouts(self.config)
+        self.shared = vars(methods.share(self.seeded(), self.problems, self.policy(), rollouts))
+        self.next(self.spread)
+
+    @step
+    def spread(self):
+        """One branch for each method, and a first one for the models that they start from."""
+        self.places = list(range(len(self.methods) + 1))
+        self.next(self.train, foreach="places")
+
+    @catch(var="train_failure")
+    @model
+    @step
+    def train(self):
+        """One cell's training; the first branch has none."""
+        self.require(self.warmup_failure, self.sample_failure)
+        self.method, self.trained = self.name_of(self.input), None
+        if self.method:
+            config = methods.cell(self.config, self.method, self.seed)
+            with self.work_folder() as folder:
+                shared = methods.Shared(**self.shared)
+                done = methods.train(config, shared, self.policy(), folder)
+                self.summary, self.curve = methods.account(done), done.curve.to_pylist()
+                self.trained = current.model.save(str(done.folder), label="trained")
+        self.next(self.evaluate)
+
+    @catch(var="evaluate_failure")
+    @model
+    @step
+    def evaluate(self):
+        """One cell's trained model on every benchmark, or the models of the start."""
+        self.require(self.train_failure)
+        found = self.checkpoints()
+        mine = {name: at for name, at in found.items() if (name == "trained") == bool(self.method)}
+        self.results, self.manifests = methods.evaluate(
+            self.seeded(), self.method, self.benchmark_problems, mine
+        )
+        self.next(self.gather)
+
+    @step
+    def gather(self, inputs):
+        """The cells of one seed."""
+        self.merge_artifacts(inputs, include=["seed", "provenance", "notes"])
+        self.outcomes = [
+            cell_report.outcome(self.config, self.name_of(branch.input), self.seed, branch)
+            for branch in inputs
+        ]
+        self.next(self.report)
+
+    @card(type="blank")
+    @step
+    def report(self, inputs):
+        """The table with its intervals, and the cells that failed."""
+        joined = cell_report.join([each for branch in inputs for each in branch.outcomes])
+        for name, value in joined.items():
+            setattr(self, name, value)
+        self.notes += [note for branch in inputs for note in branch.notes]
+        self.provenances = {branch.seed: branch.provenance for branch in inputs}
+        run = f"{current.flow_name}/{current.run_id}"
+        self.table = cell_report.table(run, joined, self.provenances)
+        sections = cell_report.sections(self.config, self.table, joined, self.provenances)
+        show(sections)
+        self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
+        self.next(self.end)
+
+    @step
+    def end(self):
+        """Print the table."""
+        print(self.table)
+        print(f"The report is {Path(self.report_path).resolve()}")
+
+    def seeded(self):
+        """The config of this branch's seed."""
+        return methods.seeded(self.config, self.seed)
+
+    def name_of(self, place):
+        """The method of a branch; empty for the models that all methods start from."""
+        return ["", *self.methods][place]
+
+    @staticmethod
+    def require(*failures):
+        """Fail as an earlier step did."""
+        if said := cell_report.first_failure(failures):
+            raise UserError(said)
+
+
+if __name__ == "__main__":
+    CompareFlow()
