@@ -115,9 +115,9 @@ class CompareFlow(BaseFlow):
     def report(self, inputs):
         """The table with its intervals, and the cells that failed."""
         joined = cell_report.join([each for branch in inputs for each in branch.outcomes])
+        joined["notes"] += dict.fromkeys(note for branch in inputs for note in branch.notes)
         for name, value in joined.items():
             setattr(self, name, value)
-        self.notes += [note for branch in inputs for note in branch.notes]
         self.provenances = {branch.seed: branch.provenance for branch in inputs}
         run = f"{current.flow_name}/{current.run_id}"
         self.table = cell_report.table(run, joined, self.provenances)
