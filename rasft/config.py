@@ -13,7 +13,6 @@ from rasft import plugins
 from rasft.resources import ResourcesConfig
 from rasft.section import Count, Positive, Section, Share
 
-
 REINFORCEMENT = ("grpo", "dapo")  # methods that train on rewards instead of examples
 
 
