@@ -1,0 +1,50 @@
+"""One rollout shard as a process of its own, to be killed: `tests/integration/test_kills.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rasft import plugins, rollout, tables
+from rasft.config import EngineWatchConfig, PromptConfig
+from rasft.engines import EngineOptions, Sampling
+from rasft.ledger import Ledger
+from rasft.ledger.store import Store
+from rasft.prompts import open_renderer
+from rasft.records import Problem, Rollout
+from tests import tiny_model
+
+# Imported here, once, by the process from which the shards are forked; so is what they load.
+ENGINE = plugins.load("engines", "transformers")
+PRELOADED = tiny_model
+
+PROBLEMS = [Problem(id=f"p{i}", prompt=f"What is {i} + 3?", verifier="math") for i in range(12)]
+SAMPLES = 4
+FLUSH_SECONDS = 0.02  # so that a shard of a second has many moments at which it writes
+
+
+class InProcess(rollout.Sampler):
+    """The sampler with its engine in the same process: a process of its own takes seconds."""
+
+    def engine(self) -> Any:
+        """The engine, started now."""
+        setup = self.setup
+        opened = setup.plugin.open_engine(str(setup.policy), setup.options)
+        return self._open.enter_context(opened)
+
+
+def run_shard(model: str, ledger: str | None, result: str) -> None:
+    """Sample all problems; the rollouts go into the Parquet file `result`."""
+    torch.set_num_threads(1)
+    opened = Ledger(Store(ledger) if ledger else None, FLUSH_SECONDS)
+    renderer = open_renderer(Path(model), {"math": PromptConfig()})
+    # float32: what is drawn beside a sample does not change it
+    options = EngineOptions("float32", 256, max_sequences=8, stop_token_ids=(2,))
+    sampling = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=16)
+    setup = rollout.Setup(ENGINE, Path(model), options, sampling, 7, EngineWatchConfig())
+    with InProcess(setup, renderer, opened) as sampler:
+        drawn = sampler.draw(rollout.each(PROBLEMS, range(SAMPLES)))
+    rows = rollout.in_order(PROBLEMS, drawn)
+    tables.write(tables.to_table(rows, Rollout), Path(result))
