@@ -1,0 +1,50 @@
+"""A flow of the project's own base with seeded tables in place of models: its store is what counts.
+
+ROWS (a parameter) sizes each shard's table; a row holds 1 kB that does not compress.
+"""
+
+import bootstrap  # noqa: F401 isort: skip
+import numpy as np
+import pyarrow as pa
+from metaflow import Parameter, step
+
+from flows.base import BaseFlow, EveryStep
+from rasft import pipeline
+
+
+@EveryStep
+class StoreFlow(BaseFlow):
+    """start -> shard* -> join -> end."""
+
+    rows = Parameter("rows", type=int, default=10)
+
+    @step
+    def start(self):
+        """Three shards."""
+        self.shards = [0, 1, 2]
+        self.next(self.shard, foreach="shards")
+
+    @step
+    def shard(self):
+        """A table that depends on the shard alone."""
+        noise = np.random.default_rng(self.input)
+        values = [noise.bytes(1024) for _ in range(self.rows)]
+        keys = [f"{self.input}/{n}" for n in range(self.rows)]
+        self.table = pa.table({"key": keys, "value": values})
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        """All rows."""
+        self.table = pipeline.concat(branch.table for branch in inputs)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        """Say what is there: each key once."""
+        keys = self.table["key"].to_pylist()
+        print(f"{len(keys)} rows, {len(set(keys))} keys")
+
+
+if __name__ == "__main__":
+    StoreFlow()
