@@ -9,21 +9,16 @@ import bootstrap  # noqa: F401 isort: skip
 from metaflow import model, step
 
 from flows.base import EveryStep
+from flows.chained import Chained
 from flows.recovery import UNMERGED, is_lost, whole_and_lost
-from flows.stages import Supervised
 from rasft import pipeline
 
-SHARDED = (
-    "rollouts",
-    "rollout_scores",
-    "verdicts",
-    "unsampled",
-    "stops",
-)  # tables of the rollout shards
+# Tables of the rollout shards.
+SHARDED = ("rollouts", "rollout_scores", "verdicts", "unsampled", "stops")
 
 
 @EveryStep
-class RasftFlow(Supervised):
+class RasftFlow(Chained):
     """score -> rollout -> verify -> collect -> train -> evaluate, over problems and shards."""
 
     TRAINS = ("group", "expert", "own", "unsolved_expert")
@@ -31,16 +26,21 @@ class RasftFlow(Supervised):
     @model
     @step
     def score(self):
-        """Expert log-probabilities under the policy, which are also the reference's."""
+        """Expert log-probabilities under the reference, and under the policy where it has moved."""
         self.expert_scores, self.score_work = pipeline.score_experts(
-            self.config, self.problems, self.policy(), self.input
+            self.config, self.problems, self.reference(), self.input
         )
+        self.policy_scores = self.expert_scores
+        if self.started_from:
+            self.policy_scores, _ = pipeline.score_experts(
+                self.config, self.problems, self.policy(), self.input
+            )
         self.next(self.gather)
 
     @step
     def gather(self, inputs):
         """Join the shards' scores."""
-        for table in ("expert_scores", "score_work"):
+        for table in ("expert_scores", "policy_scores", "score_work"):
             setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
         self.merge_artifacts(inputs)
         self.next(self.route)
@@ -48,8 +48,7 @@ class RasftFlow(Supervised):
     @step
     def route(self):
         """Choose the problems that get rollouts."""
-        self.routes = pipeline.route(self.config, self.expert_scores)
-        self.beliefs = pipeline.first_beliefs()
+        self.routes = pipeline.route(self.round_config, self.policy_scores)
         self.rollout_shards = list(range(self.config.rollout.shards))
         self.next(self.rollout, foreach="rollout_shards")
 
@@ -57,8 +56,9 @@ class RasftFlow(Supervised):
     @step
     def rollout(self):
         """Sample from the policy, and score the samples under the reference."""
+        config, policy = self.round_config, self.policy()
         sampled = pipeline.roll_out(
-            self.config, self.problems, self.routes, self.beliefs, self.policy(), self.input
+            config, self.problems, self.routes, policy, self.input, self.past
         )
         self.rollouts, self.rollout_scores = sampled.rollouts, sampled.scores
         self.unsampled, self.sampler = sampled.dropped, sampled.sampler
@@ -81,6 +81,7 @@ class RasftFlow(Supervised):
         whole, lost = whole_and_lost(inputs, "rollout", self.config)
         for table in (*SHARDED, "rollout_work", "verify_work"):
             setattr(self, table, pipeline.concat(getattr(branch, table) for branch in whole))
+        self.sampler = "; ".join(dict.fromkeys(branch.sampler for branch in whole))
         self.merge_artifacts(inputs, exclude=UNMERGED)
         unmade = pipeline.unmade_samples(self.config, self.problems, self.routes, lost)
         self.unsampled = pipeline.concat([self.unsampled, unmade])

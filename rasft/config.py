@@ -232,6 +232,7 @@ class TrainingConfig(Section):
     method: Annotated[str, _plugin("losses", *REINFORCEMENT)] = "rasft"
     loss: dict[str, float] = {}  # the method's constants, see rasft.losses.LossSettings
     epochs: Positive = 1.0
+    max_steps: Count | None = None  # end after so many optimizer steps; null: after the epochs
     learning_rate: Positive = 5e-5
     warmup_steps: Annotated[int, Field(ge=0)] = 4
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -320,6 +321,7 @@ class Config(Section):
 
     name: str
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    rounds: Count = 1  # runs of a chain (flows/rounds_flow.py), each from the last checkpoint
     model: ModelConfig
     data: DataConfig
     prompts: dict[str, PromptConfig]  # by verifier: "math", "python"

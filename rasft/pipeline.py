@@ -77,6 +77,16 @@ class Sampled(NamedTuple):
     stops: pa.Table  # Stop rows: which problems were sampled further; none unless adaptive
 
 
+class Past(NamedTuple):
+    """What earlier rounds left for this one's samples; the first round has neither."""
+
+    beliefs: pa.Table | None = None  # Posterior rows: adaptive sampling starts from them
+    reference: Path | None = None  # the frozen model, where it is not the policy
+
+
+FIRST_ROUND = Past()
+
+
 def check_method(config: Config, trains: Collection[str]) -> None:
     """Raise UserError unless the method trains on what this flow makes: a plugin's EXAMPLES, or
     rewards."""
@@ -165,17 +175,20 @@ def first_beliefs() -> pa.Table:
 
 
 def roll_out(
-    config: Config, rows: pa.Table, routes: pa.Table, beliefs: pa.Table, policy: Path, shard: int
+    config: Config,
+    rows: pa.Table,
+    routes: pa.Table,
+    policy: Path,
+    shard: int,
+    past: Past = FIRST_ROUND,
 ) -> Sampled:
-    """Sample one shard's problems under the policy and score the samples under the reference.
-
-    `beliefs` are the posteriors of the round before: adaptive sampling starts from them.
-    """
+    """Sample one shard's problems under the policy and score the samples under the reference."""
     from rasft import rollout
 
     renderer = open_renderer(policy, config.prompts)
     mine = _shard(config, rows, routes, shard)
     ledger = open_ledger(config.ledger)
+    beliefs = first_beliefs() if past.beliefs is None else past.beliefs
     stages = adaptive.Stages(config, mine, from_table(beliefs, Posterior), ledger)
     drawn, dropped, sampler = rollout.roll_out(
         config, mine, renderer, policy, ledger, stages.further
@@ -184,7 +197,7 @@ def roll_out(
     sequences = [(r.problem_id, r.sample_index, prompts[r.problem_id], r.token_ids) for r in drawn]
     return Sampled(
         rollouts=to_table(drawn, Rollout),
-        scores=to_table(_score(config, policy, sequences, ledger), SequenceScore),
+        scores=to_table(_score(config, past.reference or policy, sequences, ledger), SequenceScore),
         dropped=to_table(dropped, Dropped),
         sampler=sampler,
         work=to_table(ledger.work("rollout"), Work),

@@ -1,0 +1,80 @@
+"""A run that may be one round of a chain, and what it takes over from the round before."""
+
+from metaflow import Parameter, Run, current, namespace
+
+from flows.stages import Supervised
+from rasft import pipeline, rounds
+from rasft.errors import UserError
+from rasft.pipeline import Past
+from rasft.training.jobs import Place
+
+
+class Chained(Supervised):
+    """The first round starts from the base or warmed-up model, which stays the reference.
+
+    Artifacts: `round_number` from 0; `started_from`, the model of the round before; `beliefs`, its
+    posteriors; `carried_state`, its optimizer's state.
+    """
+
+    previous = Parameter(
+        "previous",
+        default="",
+        help="the run of the round before, as RasftFlow/ID; this run goes on from it",
+    )
+
+    @property
+    def round_config(self):
+        """The config of this round, for routing, sampling and training."""
+        return rounds.of_round(self.config, self.round_number)
+
+    @property
+    def place(self):
+        """Where in its chain this round's training stands."""
+        state = self._saved(self.carried_state)
+        return Place(self.round_number, self.config.rounds, str(state) if state else None)
+
+    @property
+    def past(self):
+        """What earlier rounds left for this one's samples."""
+        return Past(self.beliefs, self.reference())
+
+    def prepare(self):
+        """As every flow, and what the round before left."""
+        super().prepare()
+        before = finished(self.previous).data if self.previous else None
+        self.round_number = before.round_number + 1 if before else 0
+        self.started_from = before and before.trained
+        self.carried_state = before and before.optimizer_state
+        self.first_model = before and before.warmed_up
+        self.beliefs = before.posteriors if before else pipeline.first_beliefs()
+
+    def warm_up(self):
+        """Only the first round warms up; later ones keep its model as the reference."""
+        if self.round_number == 0:
+            super().warm_up()
+            return
+        self.warmed_up, self.warmup_curve = self.first_model, None
+        self.warmup_work = pipeline.work_of(None)
+
+    def reference(self):
+        """The folder of the first round's starting model."""
+        return super().policy()
+
+    def policy(self):
+        """The folder of this round's starting model."""
+        return self._saved(self.started_from) or self.reference()
+
+    def keep(self, trained):
+        """As every flow; the optimizer's state too, if another round follows."""
+        super().keep(trained)
+        state = trained.state
+        self.optimizer_state = state and current.model.save(str(state), label="optimizer")
+
+
+def finished(pathspec):
+    """The run of that name. Raises UserError unless it has finished well."""
+    namespace(None)
+    run = Run(pathspec)
+    if not run.successful:
+        raise UserError(f"the round before, {pathspec}, has not finished: resume it first")
+    return run
