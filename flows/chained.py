@@ -31,7 +31,12 @@ class Chained(Supervised):
     def place(self):
         """Where in its chain this round's training stands."""
         state = self._saved(self.carried_state)
-        return Place(self.round_number, self.config.rounds, str(state) if state else None)
+        return Place(
+            number=self.round_number,
+            rounds=self.config.rounds,
+            state=str(state) if state else None,
+            reference=str(self.reference()),
+        )
 
     @property
     def past(self):
@@ -63,6 +68,11 @@ class Chained(Supervised):
     def policy(self):
         """The folder of this round's starting model."""
         return self._saved(self.started_from) or self.reference()
+
+    def fit(self, folder, hooks):
+        """From this round's starting model, at its place in the chain."""
+        config, policy = self.round_config, self.policy()
+        return pipeline.train(config, self.examples, policy, folder, hooks, self.place)
 
     def keep(self, trained):
         """As every flow; the optimizer's state too, if another round follows."""

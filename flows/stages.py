@@ -117,6 +117,10 @@ class Supervised(Ends):
         self.score_shards = list(range(self.config.data.score_shards))
         self.next(self.score, foreach="score_shards")
 
+    def fit(self, folder, hooks):
+        """One training on the weighted examples."""
+        return pipeline.train(self.config, self.examples, self.policy(), folder, hooks)
+
     @checkpoint(load_policy="none", show_card=False)
     @card(type="blank", id=TRAINING, refresh_interval=5)
     @model
@@ -126,7 +130,7 @@ class Supervised(Ends):
         policy = self.policy()
         with self.hooks() as hooks, self.work_folder() as folder:
             self.checks = pipeline.checked(self.config, self.examples, policy, folder)
-            trained = pipeline.train(self.config, self.examples, policy, folder, hooks)
+            trained = self.fit(folder, hooks)
             pipeline.write_card(self.config, trained, self.provenance, self.checks)
             self.keep(trained)
         self.next(self.evaluate, foreach="benchmarks")

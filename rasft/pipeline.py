@@ -39,7 +39,7 @@ from rasft.shards import LostShard
 from rasft.streaming import stream_groups
 from rasft.tables import from_table, shard_rows, to_table
 from rasft.training import jobs, launcher
-from rasft.training.jobs import TrainingJob
+from rasft.training.jobs import ALONE, Place, TrainingJob
 from rasft.training.launcher import NO_HOOKS, Hooks
 
 # problem_id, sample_index, prompt token ids, response token ids
@@ -63,6 +63,7 @@ class Trained:
     checkpoint: Checkpoint
     curve: pa.Table
     summary: Mapping[str, Any]
+    state: Path | None  # of the optimizer, where another round follows
     work: Sequence[Work]
 
 
@@ -127,7 +128,12 @@ def warm_up(
         for row in rows
     ]
     settings = config.training.model_copy(
-        update={"method": "sft", "loss": {}, **config.warmup.model_dump(exclude={"problems"})}
+        update={
+            "method": "sft",
+            "loss": {},
+            "max_steps": None,
+            **config.warmup.model_dump(exclude={"problems"}),
+        }
     )
     rows_of = to_table(examples, TrainingExample)
     return _fit(config, settings, rows_of, base, folder, "warmup", hooks)
@@ -306,10 +312,15 @@ def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> lis
 
 
 def train(
-    config: Config, rows: pa.Table, policy: Path, folder: Path, hooks: Hooks = NO_HOOKS
+    config: Config,
+    rows: pa.Table,
+    policy: Path,
+    folder: Path,
+    hooks: Hooks = NO_HOOKS,
+    place: Place = ALONE,
 ) -> Trained:
     """Train the policy on weighted examples in a process group of its own."""
-    return _fit(config, config.training, rows, policy, folder, "train", hooks)
+    return _fit(config, config.training, rows, policy, folder, "train", hooks, place)
 
 
 def work_of(trained: Trained | None) -> pa.Table:
@@ -378,9 +389,10 @@ def _fit(
     folder: Path,
     stage: str,
     hooks: Hooks,
+    place: Place = ALONE,
 ) -> Trained:
     """Train, or take the same training from the ledger."""
-    job = TrainingJob(str(model), settings, config.model.dtype, config.seed)
+    job = TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
     jobs.write_job(folder, job, rows)
     ledger = open_ledger(config.ledger)
     summary = trainings.train_once(
@@ -398,7 +410,8 @@ def _trained(
         steps=summary["steps"],
     )
     curve = tables.read(folder / jobs.CURVE)
-    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, work)
+    state = folder / jobs.STATE if (folder / jobs.STATE).is_dir() else None
+    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, state, work)
 
 
 def _score(

@@ -59,6 +59,7 @@ def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
         "training": job.training.model_dump(mode="json"),
         "dtype": job.dtype,
         "seed": job.seed,
+        "place": [job.place.number, job.place.rounds],
         "examples": _sha256(folder / EXAMPLES),
         "code": _code(),
         "versions": {name: metadata.version(name) for name in _DECIDING},

@@ -38,6 +38,7 @@ class Order:
     batch_size: int
     epochs: float
     seed: int
+    limit: int | None = None  # steps at most
 
     @property
     def total(self) -> int:
@@ -48,7 +49,8 @@ class Order:
     def steps(self) -> int:
         """Optimizer steps in all."""
         epochs, rest = divmod(self.total, self.rows)
-        return epochs * self._steps_an_epoch + math.ceil(rest / self.batch_size)
+        steps = epochs * self._steps_an_epoch + math.ceil(rest / self.batch_size)
+        return min(steps, self.limit or steps)
 
     def step(self, index: int) -> Rows:
         """The rows of one optimizer step, counted from 0."""

@@ -3,6 +3,7 @@
 job.json          TrainingJob                    examples.arrow    TrainingExample rows
 model/            the trained model folder       curve.parquet     TrainingStep rows
 checkpoints/      the state after some steps     consumed.parquet  which sequence at which step
+state/            where another round follows: the optimizer's, by Accelerate
 summary.json      written last: the training is whole only if it is there
 error.json        the message of a failure that the user can mend
 """
@@ -35,7 +36,26 @@ STEP = "train: step "  # begins the line of one step
 FAILED = "training failed: "  # begins its last line, where it knows why
 SAVED = "checkpoint: "  # begins the program's line that says where a whole checkpoint is
 POSITION = "position.json"  # of a checkpoint: which job, how many steps
+STATE = "state"
 _JOB = "job.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a training stands in a chain of rounds, and the state of the optimizer before it."""
+
+    number: int = 0  # of the round, from 0
+    rounds: int = 1
+    state: str | None = None  # the folder STATE that the round before left
+    reference: str | None = None  # the first round's starting model; None: this job's own
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether another round goes on from this one."""
+        return self.number + 1 < self.rounds
+
+
+ALONE = Place()
 
 
 @dataclass(frozen=True)
@@ -46,26 +66,29 @@ class TrainingJob:
     training: TrainingConfig
     dtype: str
     seed: int
+    place: Place = ALONE
 
 
 def write_job(job_dir: Path, job: TrainingJob, examples: pa.Table) -> None:
     """Lay out the folder for `launcher.launch`; what an earlier training left there is removed."""
     clear_outputs(job_dir)
     write_store(examples, job_dir / EXAMPLES)
-    write_json(job_dir / _JOB, {**vars(job), "training": job.training.model_dump(mode="json")})
+    parts = {"training": job.training.model_dump(mode="json"), "place": vars(job.place)}
+    write_json(job_dir / _JOB, {**vars(job), **parts})
 
 
 def read_job(job_dir: Path) -> TrainingJob:
     """The job of a folder that `write_job` laid out."""
     values = json.loads((job_dir / _JOB).read_text(encoding="utf-8"))
     training = TrainingConfig.model_validate_json(json.dumps(values.pop("training")))
-    return TrainingJob(training=training, **values)
+    return TrainingJob(training=training, place=Place(**values.pop("place")), **values)
 
 
 def digest_of(job_dir: Path) -> str:
     """sha256 of what is trained and how: the model's content, the settings, the examples' rows."""
     job = read_job(job_dir)
-    settings = [job.training.model_dump(mode="json"), job.dtype, job.seed]
+    place = (job.place.number, job.place.rounds)
+    settings = [job.training.model_dump(mode="json"), job.dtype, job.seed, place]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(models.fingerprint(Path(job.model)).encode())
     with (job_dir / EXAMPLES).open("rb") as rows:
@@ -77,7 +100,8 @@ def clear_outputs(job_dir: Path) -> None:
     """Remove what an earlier training left but its checkpoints, the mark of its success first."""
     for name in (SUMMARY, ERROR, CURVE, CONSUMED):
         (job_dir / name).unlink(missing_ok=True)
-    shutil.rmtree(job_dir / MODEL, ignore_errors=True)
+    for name in (MODEL, STATE):
+        shutil.rmtree(job_dir / name, ignore_errors=True)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from rasft.training.jobs import (
     ERROR,
     EXAMPLES,
     FAILED,
+    STATE,
     SUMMARY,
     TrainingJob,
     digest_of,
@@ -61,6 +62,8 @@ def train(job_dir: Path, processes: int) -> None:
     start_trackers(accelerator, job.training)
     rows = run_steps(trainer, checkpoints, job_dir)
     save_trained(trainer, job, job_dir)
+    if job.place.is_followed and not trainer.adapted:
+        accelerator.save_state(str(job_dir / STATE))
     if accelerator.is_main_process:
         write_json(job_dir / SUMMARY, summarise(rows, processes, time.monotonic() - start))
         checkpoints.remove_all()

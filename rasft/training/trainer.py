@@ -49,7 +49,10 @@ class Trainer:
         self.loss = plugins.load("losses", self.config.method)
         self.settings = LossSettings.of(self.config.loss)
         self.layout = Layout(self.config.micro_batch_tokens, self.config.packing)
-        self.order = Order(len(store), self.config.batch_size, self.config.epochs, job.seed)
+        self.place = job.place
+        self.order = Order(
+            len(store), self.config.batch_size, self.config.epochs, job.seed, self.config.max_steps
+        )
         self.model = load_model_of(job)
         lora = self.config.lora
         self.adapted = with_adapters(self.model, lora, job.seed) if lora else None
@@ -110,7 +113,11 @@ class Trainer:
 
     def _open_reference(self, job: TrainingJob) -> ResponseLogps:
         """The frozen starting model, whole on each device: only a loss with USES_KL needs it."""
-        model = load_model(job.model).requires_grad_(False).to(self.accelerator.device)
+        model = (
+            load_model(job.place.reference or job.model)
+            .requires_grad_(False)
+            .to(self.accelerator.device)
+        )
         return response_logps(model, self.config.packing)
 
     def _planned(self, index: int) -> pa.Table:
@@ -128,7 +135,9 @@ class Trainer:
 
     def _set_rate(self, index: int) -> float:
         config = self.config
-        factor = rate_factor(index, self.order.steps, config.warmup_steps, config.schedule)
+        steps, place = self.order.steps, self.place
+        now, end = place.number * steps + index, place.rounds * steps  # one schedule over all
+        factor = rate_factor(now, end, config.warmup_steps, config.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * factor
         return config.learning_rate * factor
