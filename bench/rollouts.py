@@ -123,6 +123,21 @@ def contenders(
     return found
 
 
+def refresh(folder: Path, work: Work, turns: int) -> dict[str, float]:
+    """Seconds of a new vLLM, and of new weights in a running one; the ratio of the two."""
+    plugin = plugins.load("engines", "vllm")
+    start = time.perf_counter()
+    with plugin.open_engine(str(folder), work.engine) as engine:
+        opened = time.perf_counter() - start
+        seconds = []
+        for _ in range(turns):
+            start = time.perf_counter()
+            engine.reload(str(folder))
+            seconds.append(time.perf_counter() - start)
+    reloaded = statistics.median(seconds)
+    return {"new": opened, "reload": reloaded, "new / reload": opened / reloaded}
+
+
 def measure(found: dict[str, Contender], turns: int) -> dict[str, float]:
     """Median tokens/s of each over the turns, after one turn that is not counted."""
     speeds: dict[str, list[float]] = {name: [] for name in found}
@@ -159,6 +174,7 @@ def main() -> None:
     parser.add_argument("--top-p", type=float, default=0.95)
     parser.add_argument("--dtype", choices=sorted(DTYPES), default="bfloat16")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--refresh", action="store_true", help="also new weights in vLLM")
     parser.add_argument("--engines", default="generate,transformers,vllm")
     options = parser.parse_args()
     folder = models.resolve(ModelConfig(path=options.model))
@@ -166,11 +182,11 @@ def main() -> None:
     with ExitStack() as stack:
         found = contenders(folder, work, options.engines.split(","), stack)
         speeds = measure(found, options.turns)
+    loads = refresh(folder, work, options.turns) if options.refresh else {}
     settings = vars(options) | {"prompt_tokens": len(work.requests()[0].prompt_ids)}
     tokens = {name: round(speed, 1) for name, speed in speeds.items()}
-    print(
-        json.dumps({"settings": settings, "tokens/s": tokens, "ratios": ratios(speeds)}, indent=2)
-    )
+    found_all = {"settings": settings, "tokens/s": tokens, "ratios": ratios(speeds)}
+    print(json.dumps(found_all | {"refresh, s": loads}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """N rounds: each a run of rasft_flow.py from the last checkpoint, under the first model's eye.
 
 python flows/rounds_flow.py --config cfg configs/math_rounds.yaml run
-python flows/rounds_flow.py --config cfg configs/math_rounds.yaml resume   from where it failed
+python flows/rounds_flow.py resume                         from the round that failed
 
 Every round is a run of its own, with its artifacts, tables and card. It carries the tags
 `chain:<run of this flow>` and `round:<number>`, and its artifact `previous` names the run before.
@@ -61,10 +61,13 @@ def run_round(config, tags, previous):
     old = latest(tags)
     if old is not None and old.successful:
         return old.pathspec
-    words = ["resume", "--origin-run-id", old.id] if old else ["run", "--previous", previous]
+    given = ["--config-value", "cfg", json.dumps(config)]
+    words = [*given, "run", "--previous", previous]
+    if old is not None:  # a resumed run has its config
+        words = ["resume", "--origin-run-id", old.id]
     with tempfile.TemporaryDirectory() as folder:
         id_file = Path(folder) / "run"
-        command = [sys.executable, str(SCRIPT), "--config-value", "cfg", json.dumps(config), *words]
+        command = [sys.executable, str(SCRIPT), *words]
         for tag in tags:
             command += ["--tag", tag]
         code = subprocess.run([*command, "--run-id-file", str(id_file)]).returncode

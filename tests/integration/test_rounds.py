@@ -66,7 +66,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory):
 
 
 def start(workplace: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, FLOW, "--config", "cfg", "chain.yaml", *words]
+    command = [sys.executable, FLOW, *words]
     return subprocess.Popen(
         command,
         cwd=workplace,
@@ -85,7 +85,7 @@ def wait_for(pattern: str, folder: Path, running: subprocess.Popen[str]) -> None
 
 def test_a_chain_that_failed_goes_on_at_its_round(workplace: Path) -> None:
     problems, aside = workplace / "problems.jsonl", workplace / "aside"
-    first = start(workplace, "run")
+    first = start(workplace, "--config", "cfg", "chain.yaml", "run")
     wait_for(".metaflow/RasftFlow/*/score", workplace, first)
     problems.rename(aside)  # the second round cannot read its problems
     said, _ = first.communicate()
