@@ -91,8 +91,7 @@ def share(config: Config, problems: pa.Table, policy: Path, rollouts: bool) -> S
     if not rollouts:
         return Shared(problems, scores)
     routes = pipeline.route(config, scores)
-    beliefs = pipeline.first_beliefs()
-    sampled = pipeline.roll_out(config, problems, routes, beliefs, policy, shard=0)
+    sampled = pipeline.roll_out(config, problems, routes, policy, shard=0)
     verdicts, _ = pipeline.verify(config, problems, sampled.rollouts)
     return Shared(problems, scores, routes, sampled.rollouts, sampled.scores, verdicts)
 
