@@ -38,8 +38,8 @@ from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource
 from rasft.ledger.store import Store
 from rasft.ledger.upkeep import inventory, merge
+from rasft.method.streaming import stream_groups
 from rasft.records import Group, Rollout, Route, SequenceScore, Status, Verdict
-from rasft.streaming import stream_groups
 from rasft.tables import take, to_table
 
 SAMPLES = 8

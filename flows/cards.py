@@ -6,7 +6,7 @@ from metaflow import current
 from metaflow.cards import Image, Markdown, VegaChart
 
 from rasft import tables
-from rasft.reporting import Section
+from rasft.report.reporting import Section
 
 TRAINING = "training"  # the card of a training step
 POINTS = 400  # of a curve, at most: the card is written again and again

@@ -12,8 +12,10 @@ from metaflow import card, catch, current, model, step
 
 from flows.base import BaseFlow, EveryStep, config_of
 from flows.cards import show
-from rasft import cell_report, methods, pipeline, preparation, reporting
+from rasft import methods, pipeline
+from rasft.data import preparation
 from rasft.errors import UserError
+from rasft.report import cell_report, reporting
 
 
 @EveryStep

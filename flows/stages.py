@@ -10,8 +10,10 @@ from flows.base import BaseFlow
 from flows.cards import TRAINING, LiveCurve, show
 from flows.checkpointing import StoredCheckpoints
 from flows.recovery import UNMERGED, whole_and_lost
-from rasft import pipeline, preparation, reporting
+from rasft import pipeline
+from rasft.data import preparation
 from rasft.pipeline import work_of
+from rasft.report import reporting
 from rasft.training.launcher import Hooks
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from rasft import config_files
+from rasft.commands.ledger import ledger
 from rasft.config import VerificationConfig
 from rasft.errors import RasftError
-from rasft.ledger_command import ledger
 
 DEFAULT = config_files.CONFIGS / "demo.yaml"  # what the flow runs where nothing is named
 
@@ -57,7 +57,7 @@ def resolve(path: Path) -> None:
 @click.option("--public", is_flag=True, help="A repository that --push makes is public.")
 def export(source: str, to: Path, push: str | None, public: bool) -> None:
     """Write a run's trained model, with a card of its results, into a folder of its own."""
-    from rasft import export_command
+    from rasft.commands import export as export_command
 
     click.echo(export_command.export(source, to))
     if push:
@@ -69,7 +69,7 @@ def export(source: str, to: Path, push: str | None, public: bool) -> None:
 @click.option("--rows", type=click.IntRange(min=1), default=64, help="How many are scored.")
 def preflight(path: Path, rows: int) -> None:
     """Check data, model, gradients and engine of a run before it is started."""
-    from rasft.preflight_command import run_preflight
+    from rasft.commands.preflight import run_preflight
 
     run_preflight(config_files.load(path), rows)
 
@@ -81,7 +81,7 @@ def preflight(path: Path, rows: int) -> None:
 @click.option("--keep-output", is_flag=True, help="Add the program's last 2 kB of output.")
 def verify(rows: Path, output: Path, config_path: Path | None, keep_output: bool) -> None:
     """Judge each row of INPUT.jsonl; run it again after a crash and it goes on where it stopped."""
-    from rasft.verify_command import run_verify
+    from rasft.commands.verify import run_verify
 
     settings = config_files.load(config_path).verification if config_path else VerificationConfig()
     sys.exit(run_verify(rows, output, keep_output=keep_output, settings=settings))
@@ -112,7 +112,7 @@ def plan(
     parallel: int | None,
 ) -> None:
     """Print what a run will take before it runs: tasks, GPU-hours, wall time, cost."""
-    from rasft import plan_command
+    from rasft.commands import plan as plan_command
 
     if gpus is None:
         gpus = plan_command.gpus_here()
@@ -139,7 +139,8 @@ def tables(
     output: Path | None,
 ) -> None:
     """Rebuild the table of stored runs: Markdown here, or every form and its pictures in FOLDER."""
-    from rasft import table_text, tables_command
+    from rasft.commands import tables as tables_command
+    from rasft.results import table_text
 
     built = tables_command.rebuild(ids, tags, metric, baseline, beside)
     if output is None:
@@ -164,8 +165,8 @@ def reproduce(
     seed_spread: float,
 ) -> None:
     """Does RUN reproduce PUBLISHED_ROW? Each cell agrees, differs, or is too noisy to say."""
-    from rasft import tables_command
-    from rasft.reproduction import Question
+    from rasft.commands import tables as tables_command
+    from rasft.results.reproduction import Question
 
     question = Question(margin / 100, seed_spread / 100)
     click.echo(tables_command.reproduce(published_row, ids, tags, own, question))

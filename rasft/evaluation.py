@@ -13,8 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rasft import models, problems, rollout, verification
+from rasft import models, rollout, verification
 from rasft.config import BenchmarkConfig, Config, VerificationConfig
+from rasft.data import problems
 from rasft.engines import EngineOptions, Sampling
 from rasft.errors import UserError
 from rasft.ledger import Ledger

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from rasft import accuracy, adaptive, aggregation, models, plugins, posterior, routing, tables
-from rasft.accuracy import Accuracy, Difference
+from rasft import models, plugins, tables
 from rasft.config import REINFORCEMENT, Config, TrainingConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger, trainings
-from rasft.posterior import Posterior, Stop
+from rasft.method import adaptive, aggregation, posterior, routing
+from rasft.method.posterior import Posterior, Stop
+from rasft.method.streaming import stream_groups
 from rasft.prompts import open_renderer
 from rasft.records import (
     EXPERT,
@@ -35,8 +36,9 @@ from rasft.records import (
     Verdict,
     Work,
 )
+from rasft.results import accuracy
+from rasft.results.accuracy import Accuracy, Difference
 from rasft.shards import LostShard
-from rasft.streaming import stream_groups
 from rasft.tables import from_table, shard_rows, to_table
 from rasft.training import jobs, launcher
 from rasft.training.jobs import ALONE, Place, TrainingJob
@@ -286,7 +288,7 @@ def write_card(
     checks: Sequence[Mapping[str, Any]] | None,
 ) -> None:
     """The model card into the trained model's folder, as far as the run knows it by now."""
-    from rasft import model_card
+    from rasft.report import model_card
 
     origin, licence = models.origin_of(config.model, models.resolve(config.model))
     facts = model_card.CardFacts(config, origin, licence, provenance, trained.summary, checks)

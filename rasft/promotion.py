@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rasft import statistics
 from rasft.config import EvaluationConfig, ScheduleConfig
 from rasft.records import BenchmarkResult
-from rasft.statistics import Estimate, Scores
+from rasft.results import statistics
+from rasft.results.statistics import Estimate, Scores
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rasft import runs
 from rasft.findings import Check
+from rasft.results import runs
 
 SECONDS = 5  # to wait for an answer
 MARK = "rasft-doctor"  # the name of what is written and removed again

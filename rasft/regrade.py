@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rasft import verification
-from rasft.aggregation import build_groups
 from rasft.config import Config, VerificationConfig
 from rasft.evaluation import stated
 from rasft.ledger import Ledger
@@ -24,8 +23,9 @@ from rasft.ledger.rows import (
     verdict_key,
 )
 from rasft.ledger.shelf import Shelf
+from rasft.method.aggregation import build_groups
+from rasft.method.routing import ROLLOUT
 from rasft.records import Group, Problem, Rollout, Route, Status, Verdict
-from rasft.routing import ROLLOUT
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from rasft.config import Config
 from rasft.errors import MachineError, UserError
 from rasft.promotion import Decision
 from rasft.records import BenchmarkResult
-from rasft.reporting import Section, markdown_table
+from rasft.report.reporting import Section, markdown_table
 from rasft.tables import from_table
 
 Tick = Literal["train", "idle"]

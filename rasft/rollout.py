@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rasft import determinism, models, plugins
+from rasft import models, plugins
 from rasft.config import Config, EngineWatchConfig, RolloutConfig
+from rasft.decoding import determinism
+from rasft.decoding.hosted_engine import HostedEngine
 from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
-from rasft.hosted_engine import HostedEngine
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_key
 from rasft.ledger.shelf import Shelf

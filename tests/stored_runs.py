@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from rasft import result_table
-from rasft.cells import StoredRun
 from rasft.config_files import load
 from rasft.records import BenchmarkResult
-from rasft.result_table import ResultTable
+from rasft.results import result_table
+from rasft.results.cells import StoredRun
+from rasft.results.result_table import ResultTable
 
 CONFIG = load("configs/demo.yaml").model_dump(mode="json")
 SIZES = {"math500": 60, "amc23": 40, "humaneval": 30}

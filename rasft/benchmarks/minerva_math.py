@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rasft import rows
+from rasft.data import rows
 from rasft.datasets import Source
 from rasft.records import Problem
 

@@ -1,7 +1,7 @@
 """Dataset plugins: training problems, each with an expert response. One file each.
 
 A plugin module defines `load(source) -> Iterator[Problem]`, which streams. It yields every row
-it finds, usable or not: `rasft.problems` validates rows, and counts and reports what it drops.
+it finds, usable or not: `rasft.data.problems` validates rows, and counts and reports what it drops.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""GSM8K, the 7,473 training problems, as `rasft.gsm8k` reads them."""
+"""GSM8K, the 7,473 training problems, as `rasft.data.gsm8k` reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rasft import gsm8k
+from rasft.data import gsm8k
 from rasft.datasets import Source
 from rasft.records import Problem
 

@@ -21,8 +21,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from rasft import rows
 from rasft.answers.extraction import extract
+from rasft.data import rows
 from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.records import Problem

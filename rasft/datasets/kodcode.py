@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rasft import rows
 from rasft.answers.extraction import after_thinking
+from rasft.data import rows
 from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.records import Problem

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rasft import rows
 from rasft.answers.extraction import extract
+from rasft.data import rows
 from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.records import Problem

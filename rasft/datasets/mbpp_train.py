@@ -1,10 +1,10 @@
-"""MBPP, the 374 training problems, as `rasft.mbpp` reads them."""
+"""MBPP, the 374 training problems, as `rasft.data.mbpp` reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rasft import mbpp
+from rasft.data import mbpp
 from rasft.datasets import Source
 from rasft.records import Problem
 

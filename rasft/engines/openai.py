@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import httpx
 
-from rasft import probe
+from rasft.decoding import probe
 from rasft.engines import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
 

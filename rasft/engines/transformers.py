@@ -20,10 +20,10 @@ from typing import Any, Self
 import torch
 import transformers
 
-from rasft import slots
+from rasft.decoding import slots
+from rasft.decoding.sampling import draw, penalise
 from rasft.engines import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import UserError
-from rasft.sampling import draw, penalise
 
 NAME = "transformers"
 MEMORY_RUNGS = ("sequences",) * 4

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from rasft import plugins, rows
+from rasft import plugins
 from rasft.answers.rules import rules_named
+from rasft.data import rows
 from rasft.datasets import Source
 from rasft.errors import UserError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rasft import gsm8k, mbpp, plugins, rows
+from rasft import plugins
 from rasft.answers.extraction import extract
+from rasft.data import gsm8k, mbpp, rows
 from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.records import Problem

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rasft import routing
 from rasft.config import WeightingConfig
-from rasft.weighting import advantages, group_weights
+from rasft.method import routing
+from rasft.method.weighting import advantages, group_weights
 
 HERE = Path(__file__).parent
 WEIGHTS = json.loads((HERE / "rasft_weights.json").read_text())["rows"]

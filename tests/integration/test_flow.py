@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from metaflow import Run, Runner, namespace
 
-from rasft.accuracy import Accuracy
 from rasft.records import (
     EXPERT,
     BenchmarkResult,
@@ -21,6 +20,7 @@ from rasft.records import (
     TrainingExample,
     Verdict,
 )
+from rasft.results.accuracy import Accuracy
 from rasft.tables import from_table
 
 pytestmark = [pytest.mark.docker, pytest.mark.model]

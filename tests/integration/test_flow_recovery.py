@@ -20,8 +20,8 @@ from metaflow import Run, namespace
 from metaflow.cards import get_cards
 
 from rasft import config_files, models, pipeline
-from rasft.export_command import export
-from rasft.model_card import CARD
+from rasft.commands.export import export
+from rasft.report.model_card import CARD
 
 FLOW = Path(__file__).parents[2] / "flows" / "sft_flow.py"
 SECONDS = 300.0

@@ -13,11 +13,12 @@ import psutil
 import pytest
 from transformers import AutoModelForCausalLM
 
-from rasft import plugins, probe
+from rasft import plugins
 from rasft.config import EngineWatchConfig
+from rasft.decoding import probe
+from rasft.decoding.hosted_engine import HostedEngine
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
-from rasft.hosted_engine import HostedEngine
 from tests import tiny_model
 
 PLUGIN = plugins.load("engines", "transformers")

@@ -11,8 +11,8 @@ import pytest
 import tiny_model
 from metaflow import Run, Runner, namespace
 
-from rasft import result_table, runs, table_text
 from rasft.records import EXPERT, BenchmarkResult, CellResult, MethodResult, TrainingExample
+from rasft.results import result_table, runs, table_text
 from rasft.tables import from_table
 
 FLOWS = Path(__file__).parents[2] / "flows"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from stored_runs import run as made_up
 
-from rasft.cells import StoredRun
 from rasft.records import BenchmarkResult
+from rasft.results.cells import StoredRun
 from rasft.tables import to_table
 
 ROOT = Path(__file__).parents[2]

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from rasft import aggregation
 from rasft.config import Config, QualityConfig, WeightingConfig
-from rasft.quality import fault, first_occurrences, repeats_phrase, similarity, trigrams
+from rasft.method import aggregation
+from rasft.method.quality import fault, first_occurrences, repeats_phrase, similarity, trigrams
+from rasft.method.routing import EASY, ROLLOUT, RouterConfig, route
+from rasft.method.solvability import select
 from rasft.records import EXPERT, Rollout, Route, SequenceScore, Status, Verdict
-from rasft.routing import EASY, ROLLOUT, RouterConfig, route
-from rasft.solvability import select
 
 QUALITY = QualityConfig(min_characters=5, min_format_characters=10, shortcut_characters=12)
 GOOD = "Tom has 3 apples and buys 4 more, so 3 + 4 = 7. The answer is \\boxed{7}."

@@ -17,7 +17,7 @@ SOURCES = sorted(
 CONFINED = {
     "vllm": ("rasft/engines/vllm.py",),
     "trl": ("rasft/training/reinforcement.py",),
-    "metaflow": ("flows/", "rasft/runs.py"),
+    "metaflow": ("flows/", "rasft/results/runs.py"),
 }
 
 
@@ -61,8 +61,8 @@ def test_direction(path: Path) -> None:
     ("modules", "heavy"),
     [
         ("rasft, rasft.config_files, rasft.tables", "metaflow docker sympy"),
-        ("rasft.preparation, rasft.pipeline, rasft.reporting", "metaflow"),
-        ("rasft.cli, rasft.tables_command", "docker"),
+        ("rasft.data.preparation, rasft.pipeline, rasft.report.reporting", "metaflow"),
+        ("rasft.cli, rasft.commands.tables", "docker"),
     ],
 )
 def test_importing_stays_light(modules: str, heavy: str) -> None:

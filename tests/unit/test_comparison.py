@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rasft.comparison import Column, Contrast, separate, simultaneous
+from rasft.results.comparison import Column, Contrast, separate, simultaneous
 
 TRUTH = {"sft": 0.0, "dft": 0.05, "rasft": 0.10}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rasft import determinism
+from rasft.decoding import determinism
 from rasft.engines import EngineOptions
 from rasft.errors import UserError
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from rasft import cell_report, cell_runs, config_files, methods
+from rasft import config_files, methods
 from rasft.config import Config
 from rasft.errors import UserError
 from rasft.records import CellResult, MethodResult
+from rasft.report import cell_report
+from rasft.results import cell_runs
 from rasft.tables import from_table, to_table
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from rasft import config_files, model_card
-from rasft.accuracy import Accuracy
-from rasft.model_card import CardFacts
+from rasft import config_files
+from rasft.report import model_card
+from rasft.report.model_card import CardFacts
+from rasft.results.accuracy import Accuracy
 
 SUMMARY = {
     "steps": 12,

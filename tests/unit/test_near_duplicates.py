@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from rasft import near_duplicates
+from rasft.data import near_duplicates
+from rasft.data.near_duplicates import Twin, find, shingles
 from rasft.datasets import Source
-from rasft.near_duplicates import Twin, find, shingles
 from rasft.plugins import load
 
 DATA = os.environ.get("RASFT_DATA_DIR")

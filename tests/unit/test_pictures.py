@@ -8,9 +8,10 @@ import pytest
 from matplotlib.image import imread
 from stored_runs import run, runs, table
 
-from rasft import cells, comparison_plots, example_plots
-from rasft.canvas import spread
 from rasft.records import EXPERT, TrainingExample
+from rasft.report import comparison_plots, example_plots
+from rasft.report.canvas import spread
+from rasft.results import cells
 from rasft.tables import to_table
 
 CURVE = [{"step": step, "nll": 1 / step} for step in range(1, 9)]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rasft import config_files
+from rasft.commands.plan import check_budget
 from rasft.errors import UserError
-from rasft.plan_command import check_budget
 from rasft.planning import BAND, ONE_MEASUREMENT, StepPlan, Timing, estimate, steps, total
 
 DEMO = config_files.load(config_files.CONFIGS / "demo.yaml")

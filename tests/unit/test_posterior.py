@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rasft.config import AdaptiveConfig, PosteriorConfig, WeightingConfig
-from rasft.posterior import (
+from rasft.method.posterior import (
     Posterior,
     Stop,
     decide,
@@ -21,8 +21,8 @@ from rasft.posterior import (
     priors,
     successes,
 )
+from rasft.method.weighting import GroupWeights, group_weights
 from rasft.records import Group
-from rasft.weighting import GroupWeights, group_weights
 
 WEIGHTING = WeightingConfig()
 shapes = st.floats(0.1, 50)

@@ -6,8 +6,9 @@ import weakref
 
 import pytest
 
-from rasft import config_files, decontamination, problems, rows, tables
+from rasft import config_files, tables
 from rasft.config import BenchmarkConfig
+from rasft.data import decontamination, problems, rows
 from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.plugins import load

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rasft import reach, runs
+from rasft import reach
 from rasft.findings import Check
+from rasft.results import runs
 
 pytest.importorskip("kubernetes")
 

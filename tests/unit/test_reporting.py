@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from rasft import accuracy, reporting
 from rasft.config import EvaluationConfig
 from rasft.config_files import load
-from rasft.posterior import Stop
+from rasft.method.posterior import Stop
 from rasft.records import (
     EXPERT,
     BenchmarkResult,
@@ -22,7 +21,9 @@ from rasft.records import (
     Verdict,
     Work,
 )
-from rasft.reporting import RunResults
+from rasft.report import reporting
+from rasft.report.reporting import RunResults
+from rasft.results import accuracy
 from rasft.tables import to_table
 
 SETTINGS = EvaluationConfig(bootstrap_samples=2000)

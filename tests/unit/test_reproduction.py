@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from rasft.cells import Cell, Source
-from rasft.published import PublishedRow, Setting
 from rasft.records import BenchmarkResult
-from rasft.reproduction import Question, reproduce
+from rasft.results.cells import Cell, Source
+from rasft.results.published import PublishedRow, Setting
+from rasft.results.reproduction import Question, reproduce
 
 SOURCE = Source("RasftFlow/1", 0, "c", "", "", "", "", {})
 PROBLEMS = 200

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from stored_runs import CONFIG, run, runs, table
 
-from rasft import cells, metrics, published, table_text
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult
-from rasft.result_table import ResultTable
+from rasft.results import cells, metrics, published, table_text
+from rasft.results.result_table import ResultTable
 
 
 @pytest.fixture(scope="module")

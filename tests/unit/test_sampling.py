@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rasft import sampling
+from rasft.decoding import sampling
 from rasft.errors import UserError
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rasft import slots
+from rasft.decoding import slots
 from rasft.errors import UserError
 
 

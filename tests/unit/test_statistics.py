@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rasft import statistics
+from rasft.results import statistics
 
 rows = st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=8)
 

@@ -5,10 +5,17 @@ import random
 
 import pytest
 
-from rasft import aggregation, streaming
 from rasft.config import Config, QualityConfig
 from rasft.config_files import load
-from rasft.quality import alike, fault, punctuation_share, repeats_phrase, similarity, trigrams
+from rasft.method import aggregation, streaming
+from rasft.method.quality import (
+    alike,
+    fault,
+    punctuation_share,
+    repeats_phrase,
+    similarity,
+    trigrams,
+)
 from rasft.records import Rollout, Route, Status, Verdict
 from rasft.tables import take, to_table
 

@@ -9,8 +9,9 @@ import pytest
 import tiny_model
 from transformers import AutoConfig
 
-from rasft import config_files, models, plugins, rows
+from rasft import config_files, models, plugins
 from rasft.config import ModelConfig
+from rasft.data import rows
 from rasft.errors import UserError
 
 EVIL = "from pathlib import Path\nPath({marker!r}).write_text('ran')\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rasft.commands.verify import run_verify
 from rasft.config import MathVerifierConfig, VerificationConfig
 from rasft.errors import UserError
-from rasft.verify_command import run_verify
 
 SETTINGS = VerificationConfig(math=MathVerifierConfig(workers=1))
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rasft.config import WeightingConfig
-from rasft.weighting import group_weights
+from rasft.method.weighting import group_weights
 
 PAPER = WeightingConfig(variant="paper")
 REFERENCE = WeightingConfig(variant="reference")

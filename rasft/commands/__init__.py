@@ -1,0 +1,1 @@
+"""What the subcommands of `rasft` do, a file each; `rasft.cli` names them."""

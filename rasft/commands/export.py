@@ -1,0 +1,73 @@
+"""`rasft export`: a trained model as a folder of its own, and on a hub if asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from rasft import models
+from rasft.errors import UserError
+from rasft.report import model_card
+from rasft.results import runs
+
+
+def export(source: str, to: Path) -> Path:
+    """A model folder, or the trained model of a run, as a folder of its own.
+
+    Of a run, the card is written anew with the run's results. Raises UserError where it cannot be.
+    """
+    if Path(source).is_dir():
+        return export_folder(Path(source), to)
+    with tempfile.TemporaryDirectory(prefix="rasft-export-") as scratch:
+        folder = Path(scratch) / "model"
+        run = runs.fetch_trained(source, folder)
+        origin, licence = models.origin_of(run.config.model, Path(scratch))
+        facts = model_card.CardFacts(
+            config=run.config,
+            origin=origin,
+            licence=licence or models.licence_of(folder / model_card.CARD),
+            provenance=run.provenance,
+            summary=run.summary,
+            checks=run.checks,
+            accuracies=run.accuracies,
+        )
+        model_card.write(folder, facts)
+        return export_folder(folder, to)
+
+
+def export_folder(source: Path, to: Path) -> Path:
+    """Copy a model folder, checked before and after. Raises UserError where it cannot be."""
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UserError(f"{to} is there already: name a new or an empty folder in --to")
+    models.check(source)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    partial = to.with_name(f".{to.name}.{os.getpid()}.partial")
+    try:
+        shutil.copytree(source, partial)
+        if models.fingerprint(partial) != models.fingerprint(source):
+            raise UserError(f"{source} changed while it was copied; start again")
+        if to.exists():
+            to.rmdir()
+        os.rename(partial, to)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return to
+
+
+def push(folder: Path, repository: str, private: bool) -> str:
+    """Upload a model folder to the hub; returns its address. Raises UserError in one sentence."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    try:
+        address = api.create_repo(repository, private=private, exist_ok=True)
+        api.upload_folder(folder_path=folder, repo_id=repository)
+    except Exception as error:  # the hub client raises many classes, all of them this
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"cannot push {folder} to {repository!r}: {reason}; "
+            "log in with `hf auth login`, check the name owner/model and the connection"
+        ) from None
+    return str(address)

@@ -1,0 +1,57 @@
+"""`rasft preflight`: what a training relies on, checked on the config's own data and model."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from rasft import models, pipeline
+from rasft.config import Config
+from rasft.data import preparation
+from rasft.prompts import Renderer, open_renderer
+from rasft.records import EXPERT, Dropped, Problem, SequenceScore, TrainingExample
+from rasft.tables import from_table, to_table
+
+
+def run_preflight(config: Config, rows: int) -> None:
+    """Print a line a check; the expert responses of up to `rows` problems stand for all.
+
+    Raises UserError for a mistake in config, data or model, and for a check that failed.
+    """
+    prepared = preparation.prepare(config)
+    reasons = Counter(row.reason for row in from_table(prepared.dropped, Dropped))
+    shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    print(f"{prepared.training.num_rows} problems; dropped: {shown or 'none'}", flush=True)
+    folder = models.resolve(config.model)
+    examples = _examples(config, from_table(prepared.training, Problem), folder, rows)
+    with tempfile.TemporaryDirectory(prefix="rasft-preflight-") as scratch:
+        pipeline.preflight(config, examples, folder, Path(scratch))
+    print("all checks passed", flush=True)
+
+
+def _examples(config: Config, problems: list[Problem], folder: Path, count: int) -> pa.Table:
+    """Expert responses with the weight 1, scored under the model: TrainingExample rows."""
+    renderer = open_renderer(folder, config.prompts)
+    chosen = _spread(problems, renderer, count)
+    whole = config.data.model_copy(update={"score_shards": 1})
+    settings = config.model_copy(update={"data": whole})
+    scores = pipeline.score_experts(settings, to_table(chosen, Problem), folder, shard=0)
+    found = []
+    for problem, score in zip(chosen, from_table(scores, SequenceScore), strict=True):
+        prompt = renderer.prompt_ids(problem)
+        ids = (*prompt, *score.token_ids)
+        found.append(
+            TrainingExample(problem.id, EXPERT, ids, len(prompt), 1.0, score.reference_logps)
+        )
+    return to_table(found, TrainingExample)
+
+
+def _spread(problems: list[Problem], renderer: Renderer, count: int) -> list[Problem]:
+    """Problems from the shortest to the longest."""
+    by_length = sorted(
+        problems, key=lambda p: len(renderer.prompt_ids(p)) + len(renderer.response_ids(p.expert))
+    )
+    return by_length[:: -(-len(by_length) // count)]

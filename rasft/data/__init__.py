@@ -1,0 +1,1 @@
+"""Training problems and benchmarks: read, checked, cleaned of what the benchmarks hold."""

@@ -1,0 +1,204 @@
+"""The problems of a run: read from the plugins, checked, and cleared of what should not be there.
+
+Two kinds of fault. What makes the data untrustworthy (a row without an expert response, an id
+twice, no problems at all) stops the run with one message. What only makes a row useless (no gold
+answer, a benchmark problem, a repetition) drops the row, which is counted and reported.
+
+Rows stream from the plugin into an Arrow table; no list of them is held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rasft import plugins
+from rasft.config import BenchmarkConfig, Config, DatasetConfig
+from rasft.data import decontamination, near_duplicates
+from rasft.data.near_duplicates import Twin
+from rasft.datasets import Source
+from rasft.errors import UserError
+from rasft.records import Dropped, Problem
+from rasft.tables import to_table
+
+Placed = tuple[str, int, Problem]  # where the rows come from and which it is, and the row
+Fault = Callable[[Problem], Dropped | None]
+
+
+def load_problems(
+    config: Config, data_dir: str | None, benchmarks: Iterable[Iterable[Problem]] = ()
+) -> tuple[pa.Table, list[Dropped]]:
+    """The training problems that can be used, as Problem rows, and the others with the reason.
+
+    `benchmarks` are the evaluation problems that training must not see. Raises UserError.
+    """
+    dropped: list[Dropped] = []
+    rows = keep(_with_unique_ids(_read(config, data_dir)), _without_gold, dropped)
+    if config.data.decontaminate:
+        rows = keep(rows, in_benchmark(benchmarks), dropped)
+    table = to_table(rows, Problem)
+    read = table.num_rows + len(dropped)
+    if config.data.near_duplicates is not None:
+        table, repeated = without_repetitions(table, config.data.near_duplicates)
+        dropped += repeated
+    if not table.num_rows:
+        names = ", ".join(dataset.name for dataset in config.data.datasets)
+        raise UserError(
+            f"no training problem is left of {read} read from {names}"
+            f"{_by_reason(dropped)}; check data.datasets"
+        )
+    return table, dropped
+
+
+def load_benchmark(config: BenchmarkConfig, data_dir: str | None, seed: int = 0) -> list[Problem]:
+    """The problems of a benchmark.
+
+    Raises rows.SourceUnavailable where its data cannot be had here, UserError for a bad row.
+    """
+    plugin = plugins.load("benchmarks", config.name)
+    source = Source(data_dir, config.limit, seed, config.options)
+    placed = ((config.name, n, row) for n, row in enumerate(plugin.load(source), 1))
+    unusable: list[Dropped] = []
+    problems = list(keep(_with_unique_ids(placed), _without_gold, unusable))
+    if unusable:
+        first = unusable[0]
+        raise UserError(
+            f"benchmark {config.name}: problem {first.problem_id!r} has nothing to verify with "
+            f"({first.reason}); mend or remove the row"
+        )
+    if not problems:
+        raise UserError(f"benchmark {config.name} has no problems; check its limit and options")
+    return problems
+
+
+def keep(rows: Iterable[Problem], fault: Fault, dropped: list[Dropped]) -> Iterator[Problem]:
+    """The rows without a fault, as they come; the faults of the others go to `dropped`."""
+    for row in rows:
+        found = fault(row)
+        if found is None:
+            yield row
+        else:
+            dropped.append(found)
+
+
+def in_benchmark(benchmarks: Iterable[Iterable[Problem]]) -> Fault:
+    """Says of a problem which benchmark problem it repeats, if any."""
+    index = decontamination.index(
+        (f"{row.source}: {row.id}", row.prompt) for benchmark in benchmarks for row in benchmark
+    )
+
+    def fault(problem: Problem) -> Dropped | None:
+        match = index.match(problem.prompt)
+        if match is None:
+            return None
+        detail = f"{match.name}, {match.share:.0%} of the shorter one's 13-token runs"
+        return Dropped(problem.id, "in_benchmark", detail)
+
+    return fault
+
+
+def without_repetitions(table: pa.Table, threshold: float) -> tuple[pa.Table, list[Dropped]]:
+    """The problems that repeat no earlier one, and the others with the one they repeat.
+
+    Two problems repeat each other if their texts are near-duplicates and their golds are equal:
+    "where k > 0" and "where k < 0" nearly agree in their words and are two problems.
+    """
+    columns = [_Column(table[name]) for name in ("answer", "tests", "setup")]
+    twins = near_duplicates.find(
+        _Column(table["prompt"]), threshold, lambda row: tuple(column[row] for column in columns)
+    )
+    if not twins:
+        return table, []
+    kept = np.ones(table.num_rows, dtype=bool)
+    kept[[twin.row for twin in twins]] = False
+    ids = _Column(table["id"])
+    return table.filter(pa.array(kept)), [_repetition(twin, ids) for twin in twins]
+
+
+def _repetition(twin: Twin, ids: Sequence[str]) -> Dropped:
+    detail = f"{ids[twin.of]}, {twin.similarity:.0%} of their 5-word shingles are shared"
+    return Dropped(ids[twin.row], "near_duplicate", detail)
+
+
+class _Column(Sequence[str]):
+    """A column's values as they are asked for, out of Arrow."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._column[row].as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        for chunk in self._column.chunks:
+            yield from (value.as_py() for value in chunk)
+
+
+def fingerprint(table: pa.Table) -> str:
+    """sha256 of the rows of a table, in their order: the same data has the same fingerprint."""
+    digest = hashlib.sha256()
+    for batch in table.to_batches(max_chunksize=1024):
+        for row in batch.to_pylist():
+            digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _read(config: Config, data_dir: str | None) -> Iterator[Placed]:
+    verifiers = plugins.names("verifiers")
+    for position, dataset in enumerate(config.data.datasets):
+        key = f"data.datasets[{position}] ({dataset.name})"
+        for number, problem in enumerate(_rows(dataset, data_dir, config.seed), start=1):
+            where = f"{key} row {number}"
+            if problem.verifier not in verifiers:
+                raise UserError(f"{where}: {plugins.unknown('verifiers', problem.verifier)}")
+            _require_expert(problem, where)
+            yield key, number, problem
+
+
+def _rows(dataset: DatasetConfig, data_dir: str | None, seed: int) -> Iterator[Problem]:
+    source = Source(data_dir, dataset.limit, seed, dataset.options)
+    rows: Iterator[Problem] = plugins.load("datasets", dataset.name).load(source)
+    return rows
+
+
+def _require_expert(problem: Problem, where: str) -> None:
+    if not (problem.expert_response or "").strip():
+        raise UserError(
+            f"{where}: problem {problem.id!r} has no expert response; "
+            "add one or remove the row: every training problem needs one"
+        )
+
+
+def _with_unique_ids(placed: Iterable[Placed]) -> Iterator[Problem]:
+    first: dict[str, tuple[str, int]] = {}
+    for source, number, problem in placed:
+        if problem.id in first:
+            earlier, row = first[problem.id]
+            raise UserError(
+                f"duplicate problem id {problem.id!r}: {earlier} row {row} and {source} row "
+                f"{number}; give each problem an id of its own"
+            )
+        first[problem.id] = source, number
+        yield problem
+
+
+def _without_gold(problem: Problem) -> Dropped | None:
+    needs = ("tests", "no_tests") if problem.verifier == "python" else ("answer", "no_answer")
+    gold, reason = getattr(problem, needs[0]), needs[1]
+    if (gold or "").strip():
+        return None
+    return Dropped(problem.id, reason, f"{problem.source}: nothing to verify with")
+
+
+def _by_reason(dropped: Iterable[Dropped]) -> str:
+    reasons = [row.reason for row in dropped]
+    counts = [f"{reasons.count(reason)} {reason}" for reason in sorted(set(reasons))]
+    return f" (dropped: {', '.join(counts)})" if counts else ""

@@ -1,0 +1,124 @@
+"""What the branches of a comparison left -> cells, and the report over all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rasft import methods, pipeline
+from rasft.config import Config
+from rasft.errors import UserError
+from rasft.records import CellResult, MethodResult
+from rasft.report.reporting import Section, markdown_table
+from rasft.results import result_table, table_text
+from rasft.results.cell_runs import stored_runs
+from rasft.tables import from_table, to_table
+
+FAILURES = ("warmup_failure", "sample_failure", "train_failure", "evaluate_failure")
+LONGEST = 300  # characters of a failure's first line
+
+
+def outcome(config: Config, method: str, seed: int, branch: Any) -> dict[str, Any]:
+    """One cell from its branch's artifacts, of which a failed one may lack any."""
+    failure = first_failure(getattr(branch, name, None) for name in FAILURES)
+    summary = getattr(branch, "summary", None) or {}
+    own = methods.cell(config, method, seed) if method else methods.seeded(config, seed)
+    cell = CellResult(
+        method=method,
+        seed=seed,
+        failure=failure,
+        config=own.model_dump_json(),
+        fingerprint=str(summary.get("fingerprint", "")),
+        steps=int(summary.get("steps", 0)),
+        seconds=float(summary.get("seconds", 0.0)),
+        notes=tuple(summary.get("notes", ())),
+    )
+    empty = to_table([], MethodResult)
+    return {
+        "cell": to_table([cell], CellResult),
+        "results": empty if failure else branch.results,
+        "manifests": [] if failure else branch.manifests,
+        "curve": getattr(branch, "curve", None) or [],
+    }
+
+
+def first_failure(failures: Iterable[object]) -> str | None:
+    """The first line of the first failure, as its own words have it; None where there is none."""
+    for failure in failures:
+        if failure is not None:
+            said = str(getattr(failure, "exception", failure)).strip().splitlines()
+            return said[0][:LONGEST] if said else type(failure).__name__
+    return None
+
+
+def join(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The artifacts of the whole comparison: `cells`, `results`, `manifests`, `curves`, `notes`.
+
+    The branch of the starting models is no cell; only its failure is told.
+    """
+    every = from_table(pipeline.concat(each["cell"] for each in outcomes), CellResult)
+    return {
+        "cells": to_table([cell for cell in every if cell.method], CellResult),
+        "results": pipeline.concat(each["results"] for each in outcomes),
+        "manifests": [manifest for each in outcomes for manifest in each["manifests"]],
+        "curves": {
+            f"{cell.method}/{cell.seed}": each["curve"]
+            for cell, each in zip(every, outcomes, strict=True)
+            if cell.method
+        },
+        "notes": [
+            f"the models that seed {cell.seed} starts from have no figures: {cell.failure}"
+            for cell in every
+            if cell.failure and not cell.method
+        ],
+    }
+
+
+def sections(
+    config: Config, text: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]
+) -> list[Section]:
+    """The report: the table's text, how each cell went, and what it was made with."""
+    cells = from_table(joined["cells"], CellResult)
+    notes = "\n".join(f"Note: {note}" for note in joined["notes"])
+    facts = json.dumps({str(k): v for k, v in provenances.items()}, indent=2, default=str)
+    shown = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return [
+        Section("Result", f"{text}\n\n{notes}".strip()),
+        Section("Cells", _cells_text(cells)),
+        Section("Configuration", f"```json\n{shown}\n```"),
+        Section("Provenance by seed", f"```json\n{facts}\n```"),
+    ]
+
+
+def table(run: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]) -> str:
+    """The table as Markdown, or one sentence where no cell has results."""
+    runs = stored_runs(
+        run,
+        joined["cells"],
+        joined["results"],
+        joined["manifests"],
+        provenances,
+        joined["curves"],
+    )
+    try:
+        return table_text.markdown(result_table.build(runs, result_table.plan(runs)))
+    except UserError as error:
+        return f"There is no table: {error}"
+
+
+def _cells_text(cells: Sequence[CellResult]) -> str:
+    failed = sum(cell.failure is not None for cell in cells)
+    rows = [
+        (
+            cell.method,
+            cell.seed,
+            f"failed: {cell.failure}" if cell.failure else "done",
+            cell.steps,
+            f"{cell.seconds:.0f}",
+            "; ".join(cell.notes),
+        )
+        for cell in cells
+    ]
+    header = ["method", "seed", "how it went", "steps", "seconds of training", "notes"]
+    return f"{len(cells)} cells, {failed} failed.\n\n{markdown_table(header, rows)}"

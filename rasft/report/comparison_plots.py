@@ -1,0 +1,212 @@
+"""Pictures of methods side by side: accuracy, solvability before and after, training curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rasft.records import BenchmarkResult
+from rasft.report.canvas import BLUE, COLOURS, GREY, ORANGE, SKY, figure, panels, spread
+from rasft.results import statistics
+from rasft.results.cells import BASE, WARM_UP, Cell, StoredRun, labels
+from rasft.results.result_table import Entry, ResultTable
+from rasft.results.statistics import share_correct
+
+ACROSS = 3  # panels to a line
+CLASSES = {"never": ORANGE, "sometimes": SKY, "always": BLUE}
+BUCKETS = ("never", "up to half", "over half", "always")
+
+Key = tuple[str, str, int]  # benchmark, problem, seed
+Shares = Mapping[str, Mapping[Key, float]]  # row -> share of a problem's samples that are correct
+
+
+def pictures(
+    table: ResultTable, found: Sequence[Cell], runs: Sequence[StoredRun]
+) -> dict[str, bytes]:
+    """Every picture that these runs give, by file name."""
+    rows = solved(found)
+    drawn = {
+        "accuracy-by-method.png": accuracy(table),
+        "solvability-before-and-after.png": solvability(rows),
+        "accuracy-by-solvability.png": by_bucket(rows),
+        "training-curves.png": curves(runs),
+    }
+    return {name: picture for name, picture in drawn.items() if picture}
+
+
+def solved(found: Sequence[Cell]) -> Shares:
+    """What each row solved of each problem, by seed."""
+    by_row: dict[str, dict[Key, float]] = {}
+    for cell in found:
+        by_row.setdefault(cell.row, {}).update(shares(cell.results, cell.seed))
+    return by_row
+
+
+def shares(results: Iterable[BenchmarkResult], seed: int = 0) -> dict[Key, float]:
+    """The share of each problem's samples that are correct; a problem with none decided is out."""
+    rows = list(results)
+    scores = share_correct([row.correct for row in rows]).tolist()
+    return {
+        (row.benchmark, row.problem_id, seed): score
+        for row, score in zip(rows, scores, strict=True)
+        if not np.isnan(score)
+    }
+
+
+def accuracy(table: ResultTable) -> bytes:
+    """Each row's accuracy on each benchmark with its interval, a panel a benchmark."""
+    names = [row.name for row in table.rows if row.remark is None]
+    across = min(ACROSS, len(table.columns))
+    down = -(-len(table.columns) // across)
+
+    def draw(grid: list[Any]) -> None:
+        for place, (axes, column) in enumerate(zip(grid, table.columns, strict=True)):
+            for y, row in enumerate(row for row in table.rows if row.remark is None):
+                _dot(axes, y, row.entries[place])
+            axes.set_title(column, loc="left", fontsize=10)
+            axes.set_yticks(range(len(names)), names)
+            axes.set_ylim(len(names) - 0.4, -0.6)
+            axes.set_xlim(left=0)
+            axes.margins(x=0.18)
+            axes.set_xlabel("accuracy, %")
+
+    height = 0.7 + down * (0.95 + 0.38 * len(names))
+    title = "Accuracy by method, with intervals"
+    return panels(draw, title, len(table.columns), across, 1.6 + 2.7 * across, height)
+
+
+def _dot(axes: Any, y: int, entry: Entry) -> None:
+    if entry.value is None:
+        axes.text(0, y, " failed" if entry.failure else " none", color=GREY, va="center")
+        return
+    x = 100 * entry.value
+    if entry.low is not None and entry.high is not None:
+        axes.plot([100 * entry.low, 100 * entry.high], [y, y], color=BLUE, linewidth=2)
+    axes.plot(x, y, "o", color=BLUE, markersize=6)
+    axes.annotate(
+        f"{x:.1f}", (x, y), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8
+    )
+
+
+def solvability(found: Shares) -> bytes:
+    """What part of the benchmarks' problems each row solves never, sometimes and always."""
+    rows = list(found)
+
+    def draw(axes: Any) -> None:
+        for y, row in enumerate(rows):
+            left = 0.0
+            counts = _classes(found[row].values())
+            for name, colour in CLASSES.items():
+                width = 100 * counts[name] / max(1, len(found[row]))
+                axes.barh(y, width, left=left, color=colour, height=0.7)
+                if width >= 4:
+                    ink = "white" if colour == BLUE else "black"
+                    axes.text(
+                        left + width / 2, y, f"{width:.0f}", ha="center", va="center", color=ink
+                    )
+                left += width
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("problems of all benchmarks, % (each counts once a seed)")
+        bars = [axes.barh(0, 0, color=colour) for colour in CLASSES.values()]
+        axes.figure.legend(bars, CLASSES, loc="outside upper right", ncols=3, frameon=False)
+
+    return figure(draw, "Problems solved by their samples", 8, 1.5 + 0.42 * len(rows))
+
+
+def _classes(values: Any) -> dict[str, int]:
+    counts = dict.fromkeys(CLASSES, 0)
+    for value in values:
+        counts["never" if value == 0 else "always" if value == 1 else "sometimes"] += 1
+    return counts
+
+
+def by_bucket(found: Shares) -> bytes | None:
+    """Accuracy of the trained rows by how the model they started from solved the problem.
+
+    The start is the warm-up where there is one, else the base. It is not drawn: a problem counted
+    as never solved because of the samples it was judged by would look worse than it is. The trained
+    rows have samples of their own, so no such thing befalls them.
+    """
+    start = found.get(WARM_UP) or found.get(BASE)
+    trained = [row for row in found if row not in (BASE, WARM_UP)]
+    if not start or not trained:
+        return None
+    members = {name: [key for key in start if _bucket(start[key]) == name] for name in BUCKETS}
+    present = [name for name in BUCKETS if members[name]]
+
+    def draw(axes: Any) -> None:
+        means = {
+            row: [_mean([found[row][k] for k in members[n] if k in found[row]]) for n in present]
+            for row in trained
+        }
+        _lines(axes, means, len(present))
+        ticks = [f"{name}\nn = {len(members[name])}" for name in present]
+        axes.set_xticks(range(len(present)), ticks)
+        axes.set_ylim(-4, 104)
+        axes.set_xlabel("samples that the starting model solved (n: problems x seeds)")
+        axes.set_ylabel("accuracy after training, %")
+
+    return figure(draw, "Accuracy by solvability before training", 8, 4.4)
+
+
+def _bucket(share: float) -> str:
+    if share in (0, 1):
+        return BUCKETS[0] if share == 0 else BUCKETS[3]
+    return BUCKETS[1] if share <= 0.5 else BUCKETS[2]
+
+
+def _mean(values: Sequence[float]) -> statistics.Estimate:
+    return statistics.mean(np.array(values, dtype=np.float64), samples=2000)
+
+
+def _lines(axes: Any, means: Mapping[str, Sequence[statistics.Estimate]], number: int) -> None:
+    """A line with intervals for each row, shifted so that they do not cover each other."""
+    shift = 0.06
+    for place, found in enumerate(means.values()):
+        colour = COLOURS[place % len(COLOURS)]
+        x = np.arange(number) + shift * (place - (len(means) - 1) / 2)
+        y = 100 * np.array([each.value for each in found])
+        reach = [
+            [100 * (e.value - e.low) for e in found],
+            [100 * (e.high - e.value) for e in found],
+        ]
+        axes.errorbar(x, y, yerr=reach, color=colour, marker="o", capsize=2, linewidth=1.5)
+    last = [100 * found[-1].value for found in means.values()]
+    _direct_labels(axes, dict(zip(means, last, strict=True)), number - 1 + 0.2, 6.0)
+    axes.set_xlim(-0.4, number - 1 + 0.4 + 0.09 * max(map(len, means)))
+
+
+def _direct_labels(axes: Any, last: Mapping[str, float], x: float, least: float) -> None:
+    """Each line's name beside its end, moved apart where they would touch."""
+    for place, (name, y) in enumerate(zip(last, spread(list(last.values()), least), strict=True)):
+        axes.text(x, y, name, color=COLOURS[place % len(COLOURS)], va="center", fontsize=9)
+
+
+def curves(runs: Sequence[StoredRun]) -> bytes | None:
+    """The plain negative log-likelihood of the training sequences by step, a line a run."""
+    named = zip(labels(runs), runs, strict=True)
+    by_row: dict[str, list[Sequence[Mapping[str, float]]]] = {}
+    for name, run in named:
+        if run.curve and "nll" in run.curve[0]:
+            by_row.setdefault(name, []).append(run.curve)
+    if not by_row:
+        return None
+
+    def draw(axes: Any) -> None:
+        for place, steps in enumerate(by_row.values()):
+            for one in steps:
+                x, y = [row["step"] for row in one], [row["nll"] for row in one]
+                axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.2, alpha=0.8)
+        end = max(row["step"] for steps in by_row.values() for one in steps for row in one)
+        low, high = axes.get_ylim()
+        last = {n: float(np.mean([s[-1]["nll"] for s in steps])) for n, steps in by_row.items()}
+        _direct_labels(axes, last, end * 1.02, (high - low) * 0.055)
+        axes.set_xlim(0, end * (1.06 + 0.016 * max(map(len, by_row))))
+        axes.set_xlabel("optimizer step")
+        axes.set_ylabel("negative log-likelihood,\nnats a response token, unweighted")
+
+    return figure(draw, "Training curves, a line for each seed", 8, 4.2)

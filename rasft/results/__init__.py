@@ -1,0 +1,1 @@
+"""Stored results -> scores, intervals, comparisons and tables; no model is needed here."""

@@ -1,0 +1,262 @@
+"""The table of a comparison: rows methods, columns benchmarks and their averages.
+
+Everything comes from the stored matrices: means over samples, problems and seeds, intervals and
+differences of `comparison`. The best of a column is marked only where its interval against every
+other row of that column excludes zero, in one family over all columns; the differences from the
+baseline are a family of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from rasft import plugins
+from rasft.errors import UserError
+from rasft.results import comparison, metrics
+from rasft.results.cells import UNTRAINED, Cell, Failure, Source, StoredRun, cells, failures, labels
+from rasft.results.comparison import Column, Contrast, Interval
+from rasft.results.statistics import FEWEST_PROBLEMS
+
+# The columns of the paper, in its order, and the averages over them.
+MATH = ("math500", "minerva_math", "olympiadbench", "aime24", "aime25", "amc23")
+CODE = ("humaneval", "mbpp")
+AVERAGES = {"math average": MATH, "code average": CODE}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One place of the table: a mean with its interval, or why there is none."""
+
+    value: float | None  # share of 1
+    low: float | None = None
+    high: float | None = None
+    seeds: int = 0
+    problems: int = 0
+    best: bool = False  # better than every other row, beyond noise
+    failure: str | None = None
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; `remark` is set for a published one."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """What the renderers show. `differences` are from the row `baseline`, paired."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    baseline: str | None
+    differences: tuple[Interval, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a table is computed."""
+
+    metric: str = "avg"
+    baseline: str | None = None  # None: sft where it is, else the first row
+    draws: int = 10_000
+    confidence: float = 0.95
+    seed: int = 0
+
+
+def plan(
+    runs: Sequence[StoredRun], metric: str = "avg", baseline: str | None = None, seed: int = 0
+) -> Plan:
+    """A plan with the bootstrap settings of the first run's config."""
+    settings = runs[0].config["evaluation"]
+    draws, confidence = settings["bootstrap_samples"], settings["confidence"]
+    return Plan(metric, baseline, draws, confidence, seed)
+
+
+def build(runs: Sequence[StoredRun], how: Plan) -> ResultTable:
+    """The table of these runs. Raises UserError for runs that cannot stand in one table."""
+    found, failed = cells(runs), failures(runs)
+    if not found:
+        raise UserError(f"no run has results; {_first_failure(failed)}")
+    columns = _columns(found, how.metric)
+    names = _row_names(found, runs)
+    baseline = _baseline(names, columns, how.baseline)
+    alone = {(i.contrast.column, i.contrast.row): i for i in _alone(columns, how)}
+    best = _best(columns, how)
+    rows = [
+        Row(name, tuple(_entry(name, column, alone, best, found, failed) for column in columns))
+        for name in names
+    ]
+    differences = _differences(columns, baseline, how)
+    notes = [_verdict(differences), *_notes(how, columns, found, failed, alone.values())]
+    return ResultTable(
+        columns=tuple(column.name for column in columns),
+        rows=tuple(rows),
+        baseline=baseline,
+        differences=tuple(differences),
+        notes=tuple(notes),
+    )
+
+
+def _first_failure(failed: Sequence[Failure]) -> str:
+    return f"{failed[0].run} failed: {failed[0].message}" if failed else "name other runs"
+
+
+def _row_names(found: Sequence[Cell], runs: Sequence[StoredRun]) -> list[str]:
+    """Untrained rows first, then the methods in the order of their runs, failed ones included."""
+    methods = dict.fromkeys(labels(runs))
+    shared = [name for name in dict.fromkeys(cell.row for cell in found) if name not in methods]
+    return [*shared, *methods]
+
+
+def _columns(found: Sequence[Cell], metric: str) -> list[Column]:
+    """Benchmarks in the paper's order, its averages after them, then all others."""
+    parts = _parts(found, metric)
+    published = [name for name in (*MATH, *CODE) if name in parts]
+    others = [name for name in parts if name not in published]
+    single = [Column(name, {name: parts[name]}, UNTRAINED) for name in (*published, *others)]
+    averages = [
+        Column(name, {part: parts[part] for part in members if part in parts}, UNTRAINED)
+        for name, members in AVERAGES.items()
+        if sum(part in parts for part in members) > 1
+    ]
+    return [*single[: len(published)], *averages, *single[len(published) :]]
+
+
+def _parts(found: Sequence[Cell], metric: str) -> dict[str, dict[str, dict[int, Any]]]:
+    parts: dict[str, dict[str, dict[int, Any]]] = {}
+    for cell in found:
+        if metric != "maj" or _kind(cell.benchmark) == "math":  # programs do not vote
+            scores = metrics.scores(cell.results, metric)
+            parts.setdefault(cell.benchmark, {}).setdefault(cell.row, {})[cell.seed] = scores
+    return parts
+
+
+def _kind(benchmark: str) -> str:
+    return str(plugins.load("benchmarks", benchmark).KIND)
+
+
+def _baseline(names: Sequence[str], columns: Sequence[Column], wanted: str | None) -> str | None:
+    have = [name for name in names if any(name in column.rows() for column in columns)]
+    if wanted is not None and wanted not in have:
+        raise UserError(f"no row {wanted!r} to compare with; rows: {', '.join(have)}")
+    return wanted or ("sft" if "sft" in have else have[0])
+
+
+def _alone(columns: Sequence[Column], how: Plan) -> list[Interval]:
+    wanted = [Contrast(column.name, row) for column in columns for row in column.rows()]
+    return comparison.separate(columns, wanted, how.draws, how.confidence, how.seed)
+
+
+def _differences(columns: Sequence[Column], baseline: str | None, how: Plan) -> list[Interval]:
+    wanted = [
+        Contrast(column.name, row, baseline)
+        for column in columns
+        for row in column.rows()
+        if baseline in column.rows() and row != baseline and column.seeds(row, str(baseline))
+    ]
+    return _family(columns, wanted, how)
+
+
+def _best(columns: Sequence[Column], how: Plan) -> set[tuple[str, str]]:
+    """(column, row) of each best row whose lead over every other row is beyond noise."""
+    pairs = [
+        Contrast(column.name, *rows)
+        for column in columns
+        for rows in product(column.rows(), repeat=2)
+        if rows[0] < rows[1] and column.seeds(*rows)
+    ]
+    ahead: dict[tuple[str, str], int] = {}
+    for found in _family(columns, pairs, how):
+        if found.is_real and found.problems >= FEWEST_PROBLEMS:
+            pair = found.contrast
+            winner = pair.row if found.mean > 0 else str(pair.against)
+            ahead[pair.column, winner] = ahead.get((pair.column, winner), 0) + 1
+    others = {column.name: len(column.rows()) - 1 for column in columns}
+    return {place for place, wins in ahead.items() if wins == others[place[0]]}
+
+
+def _family(columns: Sequence[Column], wanted: Sequence[Contrast], how: Plan) -> list[Interval]:
+    return comparison.simultaneous(columns, wanted, how.draws, how.confidence, how.seed)
+
+
+def _entry(
+    name: str,
+    column: Column,
+    alone: Mapping[tuple[str, str], Interval],
+    best: set[tuple[str, str]],
+    found: Sequence[Cell],
+    failed: Sequence[Failure],
+) -> Entry:
+    own = tuple(c.source for c in found if c.row == name and c.benchmark in column.parts)
+    message = next((f.message for f in failed if f.row == name), None)
+    interval = alone.get((column.name, name))
+    if interval is None:
+        return Entry(None, failure=message, sources=own)
+    entry = Entry(
+        value=round(interval.mean, 6),  # what a processor's rounding cannot change
+        seeds=interval.seeds,
+        problems=interval.problems,
+        best=(column.name, name) in best,
+        failure=message,
+        sources=own,
+    )
+    if interval.problems < FEWEST_PROBLEMS:
+        return entry
+    return replace(entry, low=round(interval.low, 6), high=round(interval.high, 6))
+
+
+def _verdict(differences: Sequence[Interval]) -> str:
+    """Which differences are real, in words."""
+    real = [i for i in differences if i.is_real and i.problems >= FEWEST_PROBLEMS]
+    if not real:
+        return f"None of the {len(differences)} differences is beyond noise."
+    said = [
+        f"{i.contrast.row} {'above' if i.mean > 0 else 'below'} {i.contrast.against} on "
+        f"{i.contrast.column} ({100 * i.mean:+.1f})"
+        for i in real
+    ]
+    return f"Beyond noise are {len(real)} of {len(differences)} differences: {'; '.join(said)}."
+
+
+def _notes(
+    how: Plan,
+    columns: Sequence[Column],
+    found: Sequence[Cell],
+    failed: Sequence[Failure],
+    alone: Iterable[Interval],
+) -> list[str]:
+    seeds = sorted({interval.seeds for interval in alone})
+    level = f"{100 * how.confidence:g} %"
+    notes = [
+        f"{how.metric} in percent, with a {level} interval over problems"
+        + (" and seeds." if seeds != [1] else " alone: one seed says nothing of seeds."),
+        f"Differences are paired by problem and seed; the {level} holds for all of them at once "
+        "(max-t over the family). Bold: ahead of every other row of the column in the same sense.",
+    ]
+    notes += [
+        f"{column.name}: {', '.join(column.parts)}, weighed alike."
+        for column in columns
+        if column.name in AVERAGES
+    ]
+    notes += [f"{f.row}, seed {f.seed} ({f.run}) failed: {f.message}" for f in failed]
+    return notes + _unlike(found)
+
+
+def _unlike(found: Sequence[Cell]) -> list[str]:
+    """What the manifests of one benchmark differ in and should not."""
+    notes = []
+    for benchmark in dict.fromkeys(cell.benchmark for cell in found):
+        manifests = [c.source.manifest for c in found if c.benchmark == benchmark]
+        for key in ("samples", "sampling", "template_fingerprint", "engine", "dtype", "verifiers"):
+            values = {str(manifest[key]) for manifest in manifests}
+            if len(values) > 1:
+                notes.append(f"{benchmark}: {key} differs: {' / '.join(sorted(values))}.")
+    return notes

@@ -1,0 +1,234 @@
+"""Finished runs from the datastore, by id or tag: the only module of the library with Metaflow.
+
+Nothing is computed here and no model is loaded. Where the datastore is, Metaflow's own settings
+say (METAFLOW_DATASTORE_SYSROOT_LOCAL, or a remote one); by default it is `.metaflow` in this
+folder or one above it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rasft import config_files
+from rasft.config import Config
+from rasft.errors import UserError
+from rasft.records import BenchmarkResult
+from rasft.results.accuracy import Accuracy
+from rasft.results.cell_runs import stored_runs
+from rasft.results.cells import StoredRun
+from rasft.tables import from_table
+
+if os.environ.get("USER", "root") == "root":
+    os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root
+
+NEWEST = 10  # runs that tell how long tasks take
+NEEDED = ("cfg", "provenance", "results", "manifests", "curve")
+
+
+def read(ids: Sequence[str] = (), tags: Sequence[str] = ()) -> list[StoredRun]:
+    """The runs with these ids and those that carry all these tags, oldest first.
+
+    An id is `RasftFlow/12`, or `12` alone. Raises UserError where there is none, or one that is
+    still going on.
+    """
+    from metaflow.client.core import namespace
+
+    namespace(None)  # whoever made the run
+    found = {run.pathspec: run for run in [*_by_id(ids), *_by_tag(tags)]}
+    if not found:
+        raise UserError(f"no run has the tags {', '.join(tags)}" if tags else "name a run or a tag")
+    oldest_first = sorted(found.values(), key=lambda run: run.created_at)
+    return [stored for run in oldest_first for stored in _stored(run)]
+
+
+def datastore() -> tuple[str, str | None]:
+    """The kind of datastore that runs write to, and its root; None where that is not set."""
+    from metaflow import metaflow_config
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    kind = str(metaflow_config.DEFAULT_DATASTORE)
+    if kind == "local":
+        find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
+        return kind, find(lambda *words: None) or os.path.abspath(".metaflow")
+    return kind, getattr(metaflow_config, f"DATASTORE_SYSROOT_{kind.upper()}", None)
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What a run worked on, and the seconds of each task that succeeded, by step."""
+
+    config: Config
+    problems: int  # of training, with the warm-up's
+    benchmarks: dict[str, int]  # problems of each
+    seconds: list[tuple[str, float]]
+
+
+def past(model: str) -> list[PastRun]:
+    """The newest runs of flows/rasft_flow.py that started from this model; none without a store."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    runs = (run for flow in _flows() if flow.id == "RasftFlow" for run in flow)
+    found = [_past(run) for run in islice(filter(_has_started, runs), NEWEST)]
+    return [run for run in found if run and run.config.model.path == model]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a finished run says of its trained model."""
+
+    config: Config
+    provenance: Mapping[str, Any]
+    summary: Mapping[str, Any]  # of the training
+    checks: Sequence[Mapping[str, Any]] | None  # of preflight
+    accuracies: Sequence[Accuracy]
+
+
+def fetch_trained(run_id: str, into: Path) -> TrainedRun:
+    """Put the trained model of a run into a folder. Raises UserError if there is none."""
+    from metaflow.client.core import namespace
+    from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.datastructures import (
+        load_model,
+    )
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    if not run.successful:
+        raise UserError(f"run {run.pathspec} has not succeeded: it has no model to export")
+    task = run["end"].task
+    held = _artifacts(task)
+    if "trained" not in held:
+        raise UserError(f"run {run.pathspec} trained no model")
+    load_model(task["trained"].data, str(into))
+    return TrainedRun(
+        config=config_files.build(_plain(task["cfg"].data)),
+        provenance=task["provenance"].data,
+        summary=task["training_summary"].data,
+        checks=task["checks"].data if "checks" in held else None,
+        accuracies=from_table(task["accuracies"].data, Accuracy),
+    )
+
+
+def _past(run: Any) -> PastRun | None:
+    """None for a run that did not get through its first step, or of a config no longer valid."""
+    start = run["start"].task
+    if not start.successful:
+        return None
+    try:
+        config = config_files.build(_plain(start["cfg"].data))
+    except UserError:
+        return None
+    tables = [start[name].data for name in ("problems", "warmup_problems")]
+    return PastRun(
+        config=config,
+        problems=sum(table.num_rows for table in tables),
+        benchmarks={name: t.num_rows for name, t in start["benchmark_problems"].data.items()},
+        seconds=[
+            (step.id, (task.finished_at - task.created_at).total_seconds())
+            for step in run
+            for task in step
+            if task.successful
+        ],
+    )
+
+
+def _by_id(ids: Sequence[str]) -> Iterator[Any]:
+    from metaflow.client.core import Run
+    from metaflow.exception import MetaflowException
+
+    for wanted in ids:
+        names = [wanted] if "/" in wanted else [f"{flow.id}/{wanted}" for flow in _flows()]
+        for name in names:
+            try:
+                yield Run(name)
+                break
+            except MetaflowException:
+                continue
+        else:
+            raise UserError(
+                f"there is no run {wanted!r} in this datastore; run this where the flow ran, or "
+                "set METAFLOW_DATASTORE_SYSROOT_LOCAL to the folder that holds its .metaflow"
+            )
+
+
+def _by_tag(tags: Sequence[str]) -> Iterator[Any]:
+    if tags:
+        for flow in _flows():
+            yield from (run for run in flow.runs(*tags) if _trains(run))
+
+
+def _flows() -> list[Any]:
+    from metaflow.client.core import Metaflow
+
+    return list(Metaflow())
+
+
+def _trains(run: Any) -> bool:
+    """Whether a run is of a flow that trains; others may carry the same tag."""
+    return "cfg" in _artifacts(run["start"].task) if _has_started(run) else False
+
+
+def _has_started(run: Any) -> bool:
+    return any(step.id == "start" for step in run) and run["start"].task is not None
+
+
+def _stored(run: Any) -> list[StoredRun]:
+    """The run, or every cell of a comparison."""
+    if not run.successful:
+        return [_failed(run)]
+    task = run["end"].task
+    held = _artifacts(task)
+    if "cells" in held:
+        names = ("cells", "results", "manifests", "provenances", "curves")
+        return stored_runs(run.pathspec, *(task[name].data for name in names))
+    if missing := [name for name in NEEDED if name not in held]:
+        raise UserError(
+            f"run {run.pathspec} holds no {missing[0]!r}: it is no training run with results"
+        )
+    return [
+        StoredRun(
+            id=run.pathspec,
+            config=_plain(task["cfg"].data),
+            provenance=task["provenance"].data,
+            results=from_table(task["results"].data, BenchmarkResult),
+            manifests=task["manifests"].data,
+            curve=_rows(task["curve"].data),
+        )
+    ]
+
+
+def _failed(run: Any) -> StoredRun:
+    """What is known of a run whose end was not reached; Metaflow calls such a run unfinished."""
+    message = _first_line(run)
+    if message is None:
+        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
+    start = run["start"].task if _has_started(run) else None
+    if start is None or "cfg" not in _artifacts(start):
+        raise UserError(f"run {run.pathspec} failed before it began: {message}; leave it out")
+    return StoredRun(run.pathspec, _plain(start["cfg"].data), {}, (), (), (), message)
+
+
+def _first_line(run: Any) -> str | None:
+    """The message of the first task that raised an exception."""
+    for task in sorted((t for step in run for t in step), key=lambda task: task.created_at):
+        if task.exception is not None:
+            said = [line for line in str(task.exception).splitlines() if line.strip()]
+            return f"{task.pathspec.split('/')[2]}: {said[-1] if said else 'no message'}"
+    return None
+
+
+def _artifacts(task: Any) -> set[str]:
+    return {artifact.id for artifact in task}
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    return dict(config.to_dict() if hasattr(config, "to_dict") else config)
+
+
+def _rows(table: Any) -> list[dict[str, float]]:
+    return [] if table is None else list(table.to_pylist())
