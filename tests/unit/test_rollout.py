@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rasft import config_files, plugins, rollout
-from rasft.config import Config, PromptConfig
+from rasft.config import Config, EngineWatchConfig, PromptConfig
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger
@@ -182,7 +182,7 @@ class Unusable:
 def sampler(folder: Path, renderer: Renderer, ledger: Ledger, plugin=None, **over):
     options = EngineOptions("float32", 128, max_sequences=4, stop_token_ids=(2,))
     used = plugin or plugins.load("engines", "transformers")
-    setup = rollout.Setup(used, folder, options, SAMPLING, run_seed=1)
+    setup = rollout.Setup(used, folder, options, SAMPLING, run_seed=1, watch=EngineWatchConfig())
     return rollout.Sampler(replace(setup, **over), renderer, ledger)
 
 
