@@ -1,9 +1,11 @@
 """What every flow shares: its config, its checkpoints as folders, its scratch space."""
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from metaflow import Config, FlowMutator, FlowSpec, current, user_step_decorator
@@ -112,10 +114,16 @@ class BaseFlow(FlowSpec):
 
     @staticmethod
     def _saved(reference: dict | None) -> Path | None:
-        return Path(current.model.load(reference)) if reference else None
+        return _load(json.dumps(reference, sort_keys=True)) if reference else None
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """A scratch folder that is gone after the step, also when it fails."""
         with tempfile.TemporaryDirectory(prefix="rasft-") as folder:
             yield Path(folder)
+
+
+@cache
+def _load(reference: str) -> Path:
+    """The folder of a saved model, once a task: loading it again removes the first copy."""
+    return Path(current.model.load(json.loads(reference)))
