@@ -1,5 +1,6 @@
 # make demo    the whole flow on the embedded default; prints where the report is
-# make test    lint, types and every test
+# make test    lint, types and every test but the slowest
+# make test-whole   the slowest: whole flows that are killed, chained, compared, run in pods
 # Both set up what they need and do so once.
 
 PYTHON ?= python3
@@ -7,13 +8,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/demo.yaml
 
-.PHONY: demo test lint sandbox audit clean
+.PHONY: demo test test-whole lint sandbox audit clean
 
 demo: $(VENV)/.installed sandbox
 	$(BIN)/python flows/rasft_flow.py --config cfg $(CONFIG) run
 
 test: $(VENV)/.installed-test sandbox lint
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+test-whole: $(VENV)/.installed-test sandbox
+	$(BIN)/python -m pytest -m whole --timeout 1800
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ from tiny_model import build
 
 from sandbox.image import connect
 
-pytestmark = [pytest.mark.docker, pytest.mark.model]
+pytestmark = [pytest.mark.docker, pytest.mark.model, pytest.mark.whole]
 
 CONFIG = """
 extends: demo

@@ -23,6 +23,8 @@ from rasft import config_files, models, pipeline
 from rasft.commands.export import export
 from rasft.report.model_card import CARD
 
+pytestmark = pytest.mark.whole
+
 FLOW = Path(__file__).parents[2] / "flows" / "sft_flow.py"
 SECONDS = 300.0
 TINY = """

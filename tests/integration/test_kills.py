@@ -13,6 +13,8 @@ from rasft.ledger.rows import SampleRow
 from rasft.ledger.store import Store
 from tests import shard_process, tiny_model
 
+pytestmark = pytest.mark.whole
+
 LIVES = 10  # shards, each killed KILLS times before it may finish
 KILLS = 5
 

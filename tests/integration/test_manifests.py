@@ -19,6 +19,8 @@ from integration.cluster.manifest import KUBERNETES, Cluster
 from integration.cluster.runs import datastore, flow
 from integration.cluster.storage import s3
 
+pytestmark = pytest.mark.whole
+
 CONFIG = """
 extends: demo
 name: manifests

@@ -93,6 +93,7 @@ comparison:
 """
 
 
+@pytest.mark.whole
 def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path) -> None:
     run = finish("compare_flow.py", write("compare.yaml", COMPARE, workplace))
     task = run["end"].task

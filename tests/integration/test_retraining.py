@@ -22,7 +22,7 @@ from rasft.champion import Standing, read
 from rasft.records import BenchmarkResult, Dropped, Problem, Rollout, Verdict
 from rasft.tables import from_table
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.whole]
 
 SECRET = "planted-7f3a9c"
 STEPS = [

@@ -18,6 +18,8 @@ from rasft.rounds import seed_of
 from rasft.tables import from_table
 from tests import tiny_model
 
+pytestmark = pytest.mark.whole
+
 FLOW = str(Path(__file__).parents[2] / "flows" / "rounds_flow.py")
 CONFIG = """
 name: chained

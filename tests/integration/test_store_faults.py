@@ -16,6 +16,8 @@ import pytest
 from flow_driver import drive
 from integration.cluster.storage import BUCKET, KEYS, s3
 
+pytestmark = pytest.mark.whole
+
 FLOW = Path(__file__).with_name("store_flow.py")
 ROOT = Path(__file__).parents[2]
 IMPORTS = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'flows'}"}
