@@ -164,9 +164,12 @@ class EngineProcess:
     def _raise(self, whose: str, words: str) -> None:
         if whose == USER:
             raise UserError(words)
+        raise EngineDown(words, memory=whose == MEMORY or self._spoke_of_memory())
+
+    def _spoke_of_memory(self) -> bool:
+        """Whether what it wrote before its end says that memory ran out."""
         self.kill()  # then all that it wrote is here
-        said = bytes(self._tail).decode(errors="replace")
-        raise EngineDown(words, memory=whose == MEMORY or engine_host.is_out_of_memory(said))
+        return engine_host.is_out_of_memory(bytes(self._tail).decode(errors="replace"))
 
     def _read_bytes(self, count: int, deadline: float) -> bytes:
         assert self._process.stdout is not None
@@ -180,8 +183,8 @@ class EngineProcess:
             chunk = os.read(descriptor, count - len(parts))
             if not chunk:
                 code = self._process.wait()
-                killed = code == -signal.SIGKILL
-                raise EngineDown(f"its process died with exit code {code}", killed=killed)
+                killed, memory = code == -signal.SIGKILL, self._spoke_of_memory()
+                raise EngineDown(f"its process died with exit code {code}", memory, killed)
             parts += chunk
         return bytes(parts)
 
