@@ -9,6 +9,7 @@ from rasft import models, plugins, reach
 from rasft.findings import Check
 
 FREE_GB = 10  # the demo's model, checkpoints and image
+NEEDED_ENGINE = "transformers"  # runs everywhere; the others need a GPU or a server
 
 
 def checks() -> Iterator[Check]:
@@ -35,8 +36,8 @@ def _accelerator() -> Check:
 def _engines() -> Iterator[Check]:
     for name in plugins.names("engines"):
         fault = plugins.load("engines", name).available()
-        optional = " (optional)" if fault else ""
-        yield Check(f"engine {name}{optional}", not fault or name == "vllm", fault or "usable")
+        optional = " (optional)" if fault and name != NEEDED_ENGINE else ""
+        yield Check(f"engine {name}{optional}", not fault or bool(optional), fault or "usable")
 
 
 def _disk() -> Check:
