@@ -32,8 +32,10 @@ STEPS = (
     "report",
     "promote",
     "idle",
-    "idle",
-    "promote",
+    "prepare",
+    "sample",
+    "spread",
+    "round",
     "end",
 )
 
