@@ -16,6 +16,8 @@ CHEATS = list(programs("cheat_*.txt"))
 PROBES = list(programs("attack_probes.txt"))
 RESOURCES = list(programs("attack_resources.txt"))
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=1.5, memory_mb=384)
+# for programs that end by themselves: a search of the file system waits for a busy disk
+PATIENT = Limits(cpu_seconds=5.0, wall_seconds=30.0, memory_mb=384)
 
 # each asks the same question in another way, so that a cheat meets every kind of comparison;
 # solve(x) should be 7 * x + 3, or sorted(x) for a list
@@ -79,9 +81,9 @@ def solve_job(source: str, style: str) -> SandboxJob:
     return SandboxJob(source, STYLES[style], FORMS.get(style, "script"), "solve", limits=QUICK)
 
 
-def attack_job(source: str) -> SandboxJob:
+def attack_job(source: str, limits: Limits = PATIENT) -> SandboxJob:
     """A program whose `attack` raises OSError when it is held."""
-    return SandboxJob(source, PROBE_TESTS, entry_point="attack", limits=QUICK)
+    return SandboxJob(source, PROBE_TESTS, entry_point="attack", limits=limits)
 
 
 def with_canaries(jobs: list[SandboxJob]) -> list[SandboxJob]:
@@ -121,7 +123,10 @@ def test_no_cheat_passes_any_style(pool: Pool) -> None:
 
 def assert_held(pool: Pool, attacks: list[Program]) -> None:
     """Run each attack and its canaries in one container, and check all four outcomes."""
-    jobs = with_canaries([attack_job(attack.source) for attack in attacks])
+    limits = [QUICK if attack.statuses else PATIENT for attack in attacks]
+    jobs = with_canaries(
+        [attack_job(attack.source, limit) for attack, limit in zip(attacks, limits, strict=True)]
+    )
     outcomes = list(pool.run(jobs))
     faults = []
     for number, attack in enumerate(attacks):

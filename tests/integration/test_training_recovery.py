@@ -53,10 +53,11 @@ def undisturbed(
 
 def kill_at(step: int) -> Callable[[str], None]:
     """Kill the program and its children, as the kernel does, once that step is saved."""
+    others = set(psutil.Process().children(recursive=True))
 
     def watch(line: str) -> None:
         if line.endswith(f"step-{step:08}"):
-            for process in psutil.Process().children(recursive=True):
+            for process in set(psutil.Process().children(recursive=True)) - others:
                 process.kill()
 
     return watch
