@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import select
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rasft.errors import MachineError
+from rasft.pipes import read_exactly
 from rasft.worker_process import LENGTH, WorkerLimits
 
 START_SECONDS = 120.0  # a cold disk may need long to import
@@ -106,18 +106,12 @@ class Worker:
 
     def _read_bytes(self, count: int, deadline: float) -> bytes:
         assert self._process.stdout is not None
-        descriptor, parts = self._process.stdout.fileno(), bytearray()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN | select.POLLHUP)
-        while len(parts) < count:
-            left = deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
-                raise WorkerTimeout
-            chunk = os.read(descriptor, count - len(parts))
-            if not chunk:
-                raise WorkerDied(f"exit code {self._process.wait()}")
-            parts += chunk
-        return bytes(parts)
+        try:
+            return read_exactly(self._process.stdout.fileno(), count, deadline)
+        except TimeoutError as error:
+            raise WorkerTimeout from error
+        except EOFError as error:
+            raise WorkerDied(f"exit code {self._process.wait()}") from error
 
 
 class WorkerPool:

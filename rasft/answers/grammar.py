@@ -47,12 +47,14 @@ class _Reader(Numerals, Variables):
     opens_bars = True  # False inside |...|, where the next bar closes
 
     def sum(self) -> Node:
+        """`a + b - c`; the lowest precedence."""
         terms = [self.signed_term()]
         while self.peek() in ("+", "-"):
             terms.append(self.signed_term())
         return terms[0] if len(terms) == 1 else Apply("add", tuple(terms))
 
     def signed_term(self) -> Node:
+        """A term with any number of signs before it."""
         negative = False
         while self.peek() in ("+", "-"):
             negative ^= self.take().text == "-"
@@ -60,6 +62,7 @@ class _Reader(Numerals, Variables):
         return Apply("neg", (term,)) if negative else term
 
     def term(self) -> Node:
+        """Factors that `*`, `/` or juxtaposition joins, from left to right."""
         node = self.power()
         while True:
             if self.accept(*_TIMES):
@@ -72,6 +75,7 @@ class _Reader(Numerals, Variables):
                 return node
 
     def signed_factor(self) -> Node:
+        """The factor after an operator, which may have signs of its own: `2 * -3`."""
         if self.peek() in ("+", "-"):
             negative = self.take().text == "-"
             factor = self.signed_factor()
@@ -79,6 +83,7 @@ class _Reader(Numerals, Variables):
         return self.power()
 
     def starts_factor(self) -> bool:
+        """Whether the next token begins a factor that juxtaposition multiplies."""
         kind, text = self.kind(), self.peek()
         if kind in ("number", "letters"):
             return True
@@ -89,10 +94,12 @@ class _Reader(Numerals, Variables):
         return text in _STARTS
 
     def power(self) -> Node:
+        """A mixed number or an atom with what follows it."""
         node = self.mixed() or self.atom()
         return self.postfix(node)
 
     def postfix(self, node: Node) -> Node:
+        """Powers, degrees, per cent and factorials after a factor, as many as there are."""
         while True:
             if self.degree_mark():
                 node = Apply("degree", (node,))
@@ -107,6 +114,7 @@ class _Reader(Numerals, Variables):
                 return node
 
     def degree_mark(self) -> bool:
+        r"""Take `\degree`, `^\circ` or `^{\circ}` if it is next."""
         if self.accept("\\degree"):
             return True
         for spelling in _DEGREE:
@@ -116,6 +124,7 @@ class _Reader(Numerals, Variables):
         return False
 
     def exponent(self) -> Node:
+        """What `^` raises to: an atom with any signs."""
         if self.peek() in ("+", "-"):
             negative = self.take().text == "-"
             node = self.exponent()
@@ -137,6 +146,7 @@ class _Reader(Numerals, Variables):
         return self.slashed()
 
     def atom(self) -> Node:
+        """The smallest thing that has a value; raises Unreadable for text."""
         token = self.take()
         if token.kind == "number":
             return self.numeral(token.text)
@@ -166,6 +176,7 @@ class _Reader(Numerals, Variables):
         return node
 
     def mark(self, text: str) -> Node:
+        """What a bracket, a command or a sign begins; raises Unreadable for an unknown one."""
         if text in _BRACKETED:
             return self.bracketed(text)
         if text in _NAMED:
@@ -179,6 +190,7 @@ class _Reader(Numerals, Variables):
         raise Unreadable(f"the mark {text!r}")
 
     def bracketed(self, opening: str) -> Node:
+        """A group, a floor or a ceiling up to its closing bracket."""
         if opening == "|":
             return self.bars()
         outer, self.opens_bars = self.opens_bars, True
@@ -196,6 +208,7 @@ class _Reader(Numerals, Variables):
         return Apply("div", (above, self.sum())) if self.accept("\\over") else above
 
     def bars(self) -> Node:
+        """An absolute value; the first bar is taken."""
         outer, self.opens_bars = self.opens_bars, False
         inner = self.sum()
         self.expect("|")
@@ -203,6 +216,7 @@ class _Reader(Numerals, Variables):
         return Apply("abs", (inner,))
 
     def fraction(self) -> Node:
+        r"""What follows `\frac`: a derivative, or two arguments."""
         derivative = self.derivative()
         if derivative is not None:
             return derivative
@@ -210,10 +224,12 @@ class _Reader(Numerals, Variables):
         return Apply("div", (above, self.argument(digits=1)))
 
     def binomial(self) -> Node:
+        r"""The two arguments of `\binom`."""
         above = self.argument(digits=1)
         return Apply("binomial", (above, self.argument(digits=1)))
 
     def root(self) -> Node:
+        r"""What follows `\sqrt`: an optional degree in brackets, then the argument."""
         degree: Node | None = None
         if self.accept("["):
             degree = self.sum()
@@ -234,6 +250,7 @@ class _Reader(Numerals, Variables):
         return self.atom()
 
     def function(self, name: str) -> Node:
+        """A function with its base and exponent: `log_2 x`, `sin^2 x`; `^{-1}` is the inverse."""
         name = {"lg": "log"}.get(name, name)
         base: Node | None = None
         exponent: Node | None = None
@@ -253,6 +270,7 @@ class _Reader(Numerals, Variables):
         return number_from(self.take().text) if self.kind() == "number" else self.argument(0)
 
     def applied(self, name: str, base: Node | None) -> Node:
+        """The function of its operands; a logarithm of a base is a quotient."""
         operands = self.operands(name)
         if base is not None:
             return Apply("div", (Apply("ln", operands), Apply("ln", (base,))))
@@ -261,6 +279,7 @@ class _Reader(Numerals, Variables):
         return Apply(name, operands)
 
     def operands(self, name: str) -> tuple[Node, ...]:
+        """What a function is applied to: a bracketed list for max and its like, else one."""
         if self.peek() in ("(", "{", "["):
             closing = OPENING[self.take().text]
             items = [self.sum()]
@@ -271,6 +290,7 @@ class _Reader(Numerals, Variables):
         return (self.bare_operand(),)
 
     def bare_operand(self) -> Node:
+        """The juxtaposed factors that a function without brackets takes."""
         negative = self.accept("-")
         node = self.power()
         while self.starts_factor() and self.peek() not in _FUNCTIONS and self.peek() != "(":

@@ -23,6 +23,7 @@ class Numerals(Cursor):
     """The part of the grammar that starts with a digit."""
 
     def numeral(self, text: str) -> Node:
+        """A number with the repeating part that may follow; raises Unreadable for two in a row."""
         node = number_from(text)
         if "." in text and self.peek() in ("\\overline", "\\dot", "\\bar"):
             self.take()
@@ -46,6 +47,7 @@ class Numerals(Cursor):
         return number(int(texts[0]) + Fraction(int(texts[1]), int(texts[3])))
 
     def repeating(self, text: str, node: Number) -> Node:
+        r"""`0.1\overline{6}`: digits that a bar or dots mark as repeating for ever."""
         digits = "".join(token.text for token in self.group_tokens())
         if not digits.isdigit() or len(digits) > 60:
             raise Unreadable("a repeating part that is no digits")

@@ -79,6 +79,7 @@ class _Reading:
         self.loose_units = loose_units
 
     def shape(self, tokens: Tokens) -> Shape:
+        """What the tokens spell, tried from the loosest notation to the tightest."""
         tokens = scalars.without_condition(scalars.without_introduction(tokens))
         if not tokens:
             raise Unreadable("nothing")
@@ -91,6 +92,7 @@ class _Reading:
         return self.single(tokens)
 
     def worded(self, tokens: Tokens) -> Shape:
+        """Plain words: a number word, a counted thing, a list of names, or just words."""
         text = " ".join(token.text for token in tokens)
         value = scalars.number_word(text)
         if value is not None:
@@ -103,6 +105,7 @@ class _Reading:
         return Listing(items) if len(items) > 1 else Words(text)
 
     def listing(self, tokens: Tokens) -> Shape | None:
+        """Items between commas, semicolons, and, or; None where nothing separates."""
         parts, separators = split(tokens, _separates)
         filled = [part for part in parts if part]
         if not separators or not filled:
@@ -124,6 +127,7 @@ class _Reading:
             yield shape
 
     def set_operation(self, tokens: Tokens) -> Shape | None:
+        """A union, intersection or difference of sets; None where there is none."""
         for mark, kind in (
             ("\\cup", "union"), ("\\cap", "intersection"), ("\\setminus", "difference"),
         ):  # fmt: skip
@@ -136,6 +140,7 @@ class _Reading:
         return None
 
     def relation(self, tokens: Tokens) -> Shape | None:
+        r"""`x = 3`, `1 < x \le 2`; None where no sign relates two sides."""
         tokens = _joined_negation(tokens)
         parts, signs = split(tokens, lambda token: token.kind == "mark" and token.text in SIGNS)
         if not signs:
@@ -150,6 +155,7 @@ class _Reading:
         return Relation(sides, tuple(SIGNS[sign.text] for sign in signs))
 
     def side(self, tokens: Tokens) -> Side:
+        """One side of a relation, with the name that it may be."""
         name, variable = names.name_of(tokens)
         try:
             shape = self.shape(tokens)
@@ -160,6 +166,7 @@ class _Reading:
         return Side(shape, name, variable)
 
     def plus_minus(self, tokens: Tokens) -> Shape | None:
+        """The two values of a plus-minus; None where there is none outside brackets."""
         places = [n for n, token in enumerate(tokens) if token.text in ("\\pm", "\\mp")]
         if not places or enclosing(tokens):
             return None
@@ -168,6 +175,7 @@ class _Reading:
         return Listing(tuple(self.shape(_signed(tokens, upper)) for upper in (True, False)))
 
     def single(self, tokens: Tokens) -> Shape:
+        """One thing: a bracket, a matrix, a set of numbers, a ratio or a scalar."""
         pair = enclosing(tokens)
         if pair is not None and pair != ("{", "}"):
             return self.bracketed(tokens[1:-1], pair)
@@ -183,11 +191,13 @@ class _Reading:
         return scalars.read_scalar(tokens, self.loose_units)
 
     def number_set(self, tokens: Tokens) -> Shape:
+        r"""`\mathbb{R}`; another set of numbers only equals its spelling."""
         if [token.text for token in tokens] == ["\\mathbb", "{", "R", "}"]:
             return RealSet("reals")
         return Opaque(" ".join(token.text for token in tokens))
 
     def bracketed(self, inner: Tokens, pair: tuple[str, str]) -> Shape:
+        """A set, an interval or a tuple, by its brackets."""
         builder, bars = split(inner, _mark("|", ":"), inside_bars=True)
         if pair == ("\\{", "\\}") and len(bars) == 1 and len(builder) == 2:
             return self.shape(builder[1])
@@ -222,6 +232,7 @@ class _Reading:
         return Listing(tuple(Bracketed(option, *pair) for option in options))
 
     def matrix(self, tokens: Tokens) -> Shape:
+        """The rows of an environment, times the scalar before it, transposed as marked."""
         for mark in _TRANSPOSED:
             if tuple(token.text for token in tokens[-len(mark) :]) == mark:
                 return _transposed(self.matrix(tokens[: -len(mark)]))
@@ -250,6 +261,7 @@ class _Reading:
         return shape
 
     def entry(self, tokens: Tokens, factor: Scalar | None) -> Shape:
+        """One entry of a matrix, times the scalar before the matrix."""
         shape = self.shape(tokens)
         if factor is None:
             return shape

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from rasft.decoding import engine_host
 from rasft.decoding.engine_host import BEAT, DONE, FAILED, MEMORY, READY, SAMPLE, USER
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import UserError
+from rasft.pipes import read_exactly
 from rasft.worker_process import LENGTH
 
 CLOSE_SECONDS = 20.0  # for an engine to free what it holds; then it is killed
@@ -173,20 +173,12 @@ class EngineProcess:
 
     def _read_bytes(self, count: int, deadline: float) -> bytes:
         assert self._process.stdout is not None
-        descriptor, parts = self._process.stdout.fileno(), bytearray()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN | select.POLLHUP)
-        while len(parts) < count:
-            left = deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
-                raise TimeoutError
-            chunk = os.read(descriptor, count - len(parts))
-            if not chunk:
-                code = self._process.wait()
-                killed, memory = code == -signal.SIGKILL, self._spoke_of_memory()
-                raise EngineDown(f"its process died with exit code {code}", memory, killed)
-            parts += chunk
-        return bytes(parts)
+        try:
+            return read_exactly(self._process.stdout.fileno(), count, deadline)
+        except EOFError as error:
+            code = self._process.wait()
+            killed, memory = code == -signal.SIGKILL, self._spoke_of_memory()
+            raise EngineDown(f"its process died with exit code {code}", memory, killed) from error
 
     def _pass_on(self) -> None:
         """Copy the process's stderr to this one's and keep its end."""
