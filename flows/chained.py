@@ -3,7 +3,7 @@
 from metaflow import Parameter, Run, current, namespace
 
 from flows.stages import Supervised
-from rasft import pipeline, rounds
+from rasft import fitting, pipeline, rounds
 from rasft.errors import UserError
 from rasft.pipeline import Past
 from rasft.training.jobs import Place
@@ -59,7 +59,7 @@ class Chained(Supervised):
             super().warm_up()
             return
         self.warmed_up, self.warmup_curve = self.first_model, None
-        self.warmup_work = pipeline.work_of(None)
+        self.warmup_work = fitting.work_of(None)
 
     def reference(self):
         """The folder of the first round's starting model."""
@@ -72,7 +72,7 @@ class Chained(Supervised):
     def fit(self, folder, hooks):
         """From this round's starting model, at its place in the chain."""
         config, policy = self.round_config, self.policy()
-        return pipeline.train(config, self.examples, policy, folder, hooks, self.place)
+        return fitting.train(config, self.examples, policy, folder, hooks, self.place)
 
     def keep(self, trained):
         """As every flow; the optimizer's state too, if another round follows."""

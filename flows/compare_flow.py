@@ -12,7 +12,7 @@ from metaflow import card, catch, current, model, step
 
 from flows.base import BaseFlow, EveryStep, config_of
 from flows.cards import show
-from rasft import methods, pipeline
+from rasft import fitting, methods
 from rasft.data import preparation
 from rasft.errors import UserError
 from rasft.report import cell_report, reporting
@@ -51,7 +51,7 @@ class CompareFlow(BaseFlow):
     def warmup(self):
         """The expert stage, where configured: its model is where the cells of this seed start."""
         with self.work_folder() as folder:
-            trained = pipeline.warm_up(
+            trained = fitting.warm_up(
                 self.seeded(), self.warmup_problems, self.base_model(), folder
             )
             self.warmed_up = trained and current.model.save(str(trained.folder), label="warmed_up")
@@ -122,8 +122,9 @@ class CompareFlow(BaseFlow):
             setattr(self, name, value)
         self.provenances = {branch.seed: branch.provenance for branch in inputs}
         run = f"{current.flow_name}/{current.run_id}"
-        self.table = cell_report.table(run, joined, self.provenances)
-        sections = cell_report.sections(self.config, self.table, joined, self.provenances)
+        built = cell_report.build(run, joined, self.provenances)
+        self.table = built.text
+        sections = cell_report.sections(self.config, built, joined, self.provenances)
         show(sections)
         self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
         self.next(self.end)

@@ -9,14 +9,14 @@ from metaflow import model, step
 
 from flows.base import EveryStep, config_of
 from flows.stages import Ends
-from rasft import pipeline
+from rasft import fitting
 
 
 @EveryStep
 class RlFlow(Ends):
     """warmup -> train on rewards -> evaluate."""
 
-    TRAINS = (pipeline.REWARDS,)
+    TRAINS = (fitting.REWARDS,)
     cfg = config_of("demo_grpo")
 
     @model
@@ -31,7 +31,7 @@ class RlFlow(Ends):
     def train(self):
         """Sample, verify and train, over and over; the result is reloaded before it counts."""
         with self.work_folder() as folder:
-            self.keep(pipeline.reinforce(self.config, self.problems, self.policy(), folder))
+            self.keep(fitting.reinforce(self.config, self.problems, self.policy(), folder))
         self.notes = (*self.notes, *self.training_summary["notes"])
         self.next(self.evaluate, foreach="benchmarks")
 

@@ -10,9 +10,9 @@ from flows.base import BaseFlow
 from flows.cards import TRAINING, LiveCurve, show
 from flows.checkpointing import StoredCheckpoints
 from flows.recovery import UNMERGED, whole_and_lost
-from rasft import pipeline
+from rasft import fitting, pipeline
 from rasft.data import preparation
-from rasft.pipeline import work_of
+from rasft.fitting import work_of
 from rasft.report import reporting
 from rasft.training.launcher import Hooks
 
@@ -28,7 +28,7 @@ class Ends(BaseFlow):
 
     def prepare(self):
         """What the run starts from, as artifacts."""
-        pipeline.check_method(self.config, self.TRAINS)
+        fitting.check_method(self.config, self.TRAINS)
         prepared = preparation.prepare(self.config)
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes
@@ -38,7 +38,7 @@ class Ends(BaseFlow):
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
         with self.hooks() as hooks, self.work_folder() as folder:
-            trained = pipeline.warm_up(
+            trained = fitting.warm_up(
                 self.config, self.warmup_problems, self.base_model(), folder, hooks
             )
             self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
@@ -121,7 +121,7 @@ class Supervised(Ends):
 
     def fit(self, folder, hooks):
         """One training on the weighted examples."""
-        return pipeline.train(self.config, self.examples, self.policy(), folder, hooks)
+        return fitting.train(self.config, self.examples, self.policy(), folder, hooks)
 
     @checkpoint(load_policy="none", show_card=False)
     @card(type="blank", id=TRAINING, refresh_interval=5)
@@ -131,8 +131,8 @@ class Supervised(Ends):
         """Train on the weighted examples; the result is reloaded before the step succeeds."""
         policy = self.policy()
         with self.hooks() as hooks, self.work_folder() as folder:
-            self.checks = pipeline.checked(self.config, self.examples, policy, folder)
+            self.checks = fitting.checked(self.config, self.examples, policy, folder)
             trained = self.fit(folder, hooks)
-            pipeline.write_card(self.config, trained, self.provenance, self.checks)
+            fitting.write_card(self.config, trained, self.provenance, self.checks)
             self.keep(trained)
         self.next(self.evaluate, foreach="benchmarks")

@@ -16,6 +16,7 @@ from typing import Any
 from rasft import models, rollout, verification
 from rasft.config import BenchmarkConfig, Config, VerificationConfig
 from rasft.data import problems
+from rasft.decoding import engine_choice
 from rasft.engines import EngineOptions, Sampling
 from rasft.errors import UserError
 from rasft.ledger import Ledger
@@ -41,7 +42,7 @@ def evaluate(
     samples = _samples(config, name)
     renderer = open_renderer(folder, config.prompts)
     settings = stated(config.verification)
-    plugin, sampler = rollout.choose(config.rollout.engine)
+    plugin, sampler = engine_choice.choose(config.rollout.engine)
     sampling = _sampling(config)
     options = _options(config, renderer, rows, folder)
     setup = rollout.Setup(plugin, folder, options, sampling, config.seed, config.rollout.watch)

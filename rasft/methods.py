@@ -14,11 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from rasft import pipeline, tables
+from rasft import fitting, pipeline, tables
 from rasft.config import ComparisonConfig, Config
 from rasft.config_files import build, merge
 from rasft.errors import UserError
-from rasft.pipeline import Trained, trains_on
+from rasft.fitting import Trained, trains_on
 from rasft.records import BenchmarkResult, MethodResult
 
 MAY_DIFFER = ("training", "reinforcement", "weighting", "quality")
@@ -82,7 +82,7 @@ def need_rollouts(config: Config) -> bool:
         trains_on(cell(config, name, comparison.seeds[0]).training.method)
         for name in comparison.methods
     }
-    return bool(kinds - {"expert", pipeline.REWARDS})
+    return bool(kinds - {"expert", fitting.REWARDS})
 
 
 def share(config: Config, problems: pa.Table, policy: Path, rollouts: bool) -> Shared:
@@ -99,8 +99,8 @@ def share(config: Config, problems: pa.Table, policy: Path, rollouts: bool) -> S
 def train(config: Config, shared: Shared, policy: Path, folder: Path) -> Trained:
     """Train one cell by its method."""
     kind = trains_on(config.training.method)
-    if kind == pipeline.REWARDS:
-        return pipeline.reinforce(config, shared.problems, policy, folder)
+    if kind == fitting.REWARDS:
+        return fitting.reinforce(config, shared.problems, policy, folder)
     scores = shared.expert_scores
     if kind == "expert" or shared.rollouts is None:
         groups = pipeline.expert_groups(config, shared.problems)
@@ -108,7 +108,7 @@ def train(config: Config, shared: Shared, policy: Path, folder: Path) -> Trained
         groups = pipeline.group(config, shared.routes, shared.rollouts, shared.verdicts)
         scores = pipeline.concat([scores, shared.rollout_scores])
     rows = pipeline.examples(config, shared.problems, groups, scores, policy)
-    return pipeline.train(config, rows, policy, folder)
+    return fitting.train(config, rows, policy, folder)
 
 
 def account(trained: Trained) -> dict[str, Any]:

@@ -15,21 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rasft import models, plugins
+from rasft import models
 from rasft.config import Config, EngineWatchConfig, RolloutConfig
-from rasft.decoding import determinism
+from rasft.decoding import determinism, engine_choice
 from rasft.decoding.hosted_engine import HostedEngine
 from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling, room
-from rasft.errors import MachineError, UserError
+from rasft.errors import MachineError
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_key
 from rasft.ledger.shelf import Shelf
 from rasft.progress import track
 from rasft.prompts import Renderer
 from rasft.records import Dropped, Problem, Rollout
-
-AUTO = "auto"
-PREFERRED, EVERYWHERE = "vllm", "transformers"
 
 Wanted = tuple[Problem, int]  # a sample: the problem and the sample index
 Name = tuple[str, int]  # the same by the problem's id
@@ -53,7 +50,7 @@ def roll_out(
     settings = config.rollout
     context = min(config.data.max_tokens, context_tokens(policy))
     fitting, dropped = split_by_room(problems, renderer, context)
-    plugin, sampler = choose(settings.engine)
+    plugin, sampler = engine_choice.choose(settings.engine)
     options = EngineOptions(
         dtype=config.model.dtype,
         max_model_len=context,
@@ -61,7 +58,7 @@ def roll_out(
         stop_token_ids=(renderer.eos_token_id,),
         batch_invariant=settings.batch_invariant,
     )
-    determinism.check(plugin.NAME, _gpu_missing() is None, options)
+    determinism.check(plugin.NAME, engine_choice.gpu_missing() is None, options)
     sampling = Sampling(
         settings.temperature,
         settings.top_p,
@@ -198,30 +195,6 @@ def _stages(settings: RolloutConfig) -> tuple[range, range]:
     """The sample indices of the first stage, and those of both."""
     whole = range(settings.samples_per_problem)
     return whole[: settings.adaptive.first] if settings.adaptive else whole, whole
-
-
-def choose(name: str) -> tuple[Any, str]:
-    """The engine plugin of that name, and a sentence that says which it is and why.
-
-    `auto` takes vllm on a GPU where it can run, and transformers elsewhere: on a CPU vllm starts
-    in half a minute and samples no faster (bench/rollouts.py). Raises UserError if the named engine
-    cannot run here.
-    """
-    if name == AUTO:
-        obstacle = _gpu_missing() or plugins.load("engines", PREFERRED).available()
-        plugin = plugins.load("engines", EVERYWHERE if obstacle else PREFERRED)
-        reason = f"auto: {obstacle or 'it can run here'}"
-        return plugin, f"{plugin.version()} ({reason})"
-    plugin = plugins.load("engines", name)
-    if obstacle := plugin.available():
-        raise UserError(f"the engine {name!r} cannot run here: {obstacle}; set it to 'auto'")
-    return plugin, plugin.version()
-
-
-def _gpu_missing() -> str | None:
-    import torch
-
-    return None if torch.cuda.is_available() else "there is no GPU"
 
 
 def context_tokens(model: Path) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rasft import models, pipeline
+from rasft import fitting, models, pipeline
 from rasft.config import Config
 from rasft.data import preparation
 from rasft.prompts import Renderer, open_renderer
@@ -28,7 +28,7 @@ def run_preflight(config: Config, rows: int) -> None:
     folder = models.resolve(config.model)
     examples = _examples(config, from_table(prepared.training, Problem), folder, rows)
     with tempfile.TemporaryDirectory(prefix="rasft-preflight-") as scratch:
-        pipeline.preflight(config, examples, folder, Path(scratch))
+        fitting.preflight(config, examples, folder, Path(scratch))
     print("all checks passed", flush=True)
 
 

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rasft import methods, pipeline
 from rasft.config import Config
 from rasft.errors import UserError
 from rasft.records import CellResult, MethodResult
+from rasft.report import comparison_plots
 from rasft.report.reporting import Section, markdown_table
 from rasft.results import result_table, table_text
 from rasft.results.cell_runs import stored_runs
+from rasft.results.cells import cells
 from rasft.tables import from_table, to_table
 
 FAILURES = ("warmup_failure", "sample_failure", "train_failure", "evaluate_failure")
 LONGEST = 300  # characters of a failure's first line
+
+
+@dataclass(frozen=True)
+class Built:
+    """The table as Markdown, and the pictures beside it by title."""
+
+    text: str
+    pictures: Mapping[str, bytes]
 
 
 def outcome(config: Config, method: str, seed: int, branch: Any) -> dict[str, Any]:
@@ -76,23 +87,24 @@ def join(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def sections(
-    config: Config, text: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]
+    config: Config, built: Built, joined: Mapping[str, Any], provenances: Mapping[int, Any]
 ) -> list[Section]:
-    """The report: the table's text, how each cell went, and what it was made with."""
-    cells = from_table(joined["cells"], CellResult)
+    """The report: the table and its pictures, how each cell went, and what it was made with."""
+    rows = from_table(joined["cells"], CellResult)
     notes = "\n".join(f"Note: {note}" for note in joined["notes"])
     facts = json.dumps({str(k): v for k, v in provenances.items()}, indent=2, default=str)
     shown = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return [
-        Section("Result", f"{text}\n\n{notes}".strip()),
-        Section("Cells", _cells_text(cells)),
+        Section("Result", f"{built.text}\n\n{notes}".strip()),
+        *(Section(title, "", picture) for title, picture in built.pictures.items()),
+        Section("Cells", _cells_text(rows)),
         Section("Configuration", f"```json\n{shown}\n```"),
         Section("Provenance by seed", f"```json\n{facts}\n```"),
     ]
 
 
-def table(run: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]) -> str:
-    """The table as Markdown, or one sentence where no cell has results."""
+def build(run: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]) -> Built:
+    """The table and its pictures, or one sentence where no cell has results."""
     runs = stored_runs(
         run,
         joined["cells"],
@@ -102,9 +114,17 @@ def table(run: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]) -
         joined["curves"],
     )
     try:
-        return table_text.markdown(result_table.build(runs, result_table.plan(runs)))
+        table = result_table.build(runs, result_table.plan(runs))
     except UserError as error:
-        return f"There is no table: {error}"
+        return Built(f"There is no table: {error}", {})
+    drawn = comparison_plots.pictures(table, cells(runs), runs)
+    titled = {_title(name): picture for name, picture in drawn.items()}
+    return Built(table_text.markdown(table), titled)
+
+
+def _title(name: str) -> str:
+    """A picture's file name as a heading: training-curves.png -> Training curves."""
+    return name.removesuffix(".png").replace("-", " ").capitalize()
 
 
 def _cells_text(cells: Sequence[CellResult]) -> str:

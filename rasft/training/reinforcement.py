@@ -27,10 +27,10 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rasft import tables
+from rasft.decoding.engine_choice import choose
 from rasft.errors import UserError
 from rasft.prompts import open_renderer
 from rasft.records import Problem, ReinforcementStep
-from rasft.rollout import choose
 from rasft.training.episodes import Episode, EpisodeGroup, Tally, dynamic
 from rasft.training.jobs import CURVE, ERROR, MODEL, SUMMARY, write_json
 from rasft.training.language_model import load_model, load_tokenizer, save_checked

@@ -19,7 +19,7 @@ import tiny_model
 from metaflow import Run, namespace
 from metaflow.cards import get_cards
 
-from rasft import config_files, models, pipeline
+from rasft import config_files, fitting, models
 from rasft.commands.export import export
 from rasft.report.model_card import CARD
 
@@ -111,7 +111,7 @@ def test_killed_step_goes_on_and_ends_with_the_same_weights(killed: Run, workpla
     assert "resumed from" in task.stdout
     end, config = killed["end"].task, config_files.load(workplace / "tiny.yaml")
     rows, base = end["examples"].data, models.resolve(config.model)
-    undisturbed = pipeline.train(config, rows, base, workplace / "undisturbed")
+    undisturbed = fitting.train(config, rows, base, workplace / "undisturbed")
     assert end["checkpoint"].data == asdict(undisturbed.checkpoint)
     assert len(end["curve"].data) == undisturbed.checkpoint.steps == 60
 

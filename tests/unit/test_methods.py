@@ -109,9 +109,10 @@ def test_cells_are_runs_that_share_their_start() -> None:
 
 
 def test_the_report_tells_of_every_cell() -> None:
-    text = "\n".join(
-        part.text for part in cell_report.sections(config(BOTH), "TABLE", joined(), {4: {}})
-    )
+    built = cell_report.Built("TABLE", {"Training curves": b"picture"})
+    parts = cell_report.sections(config(BOTH), built, joined(), {4: {}})
+    assert [part.title for part in parts if part.picture] == ["Training curves"]
+    text = "\n".join(part.text for part in parts)
     assert "TABLE" in text
     assert "2 cells, 1 failed" in text
     assert "failed: no room on the disk" in text

@@ -8,6 +8,7 @@ import pytest
 
 from rasft import config_files, plugins, rollout
 from rasft.config import Config, EngineWatchConfig, PromptConfig
+from rasft.decoding import engine_choice
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger
@@ -229,27 +230,27 @@ class TestChoice:
 
     def test_auto_takes_vllm_on_a_gpu_where_it_can_run(self, monkeypatch, gpu):
         monkeypatch.setattr(plugins.load("engines", "vllm"), "available", lambda: None)
-        plugin, reason = rollout.choose("auto")
+        plugin, reason = engine_choice.choose("auto")
         assert plugin.NAME == "vllm"
         assert "auto: it can run here" in reason
 
     def test_auto_falls_back_and_says_why(self, monkeypatch, gpu):
         monkeypatch.setattr(plugins.load("engines", "vllm"), "available", lambda: "not installed")
-        plugin, reason = rollout.choose("auto")
+        plugin, reason = engine_choice.choose("auto")
         assert plugin.NAME == "transformers"
         assert "auto: not installed" in reason
 
     def test_auto_takes_transformers_on_a_cpu(self, monkeypatch):
         monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-        plugin, reason = rollout.choose("auto")
+        plugin, reason = engine_choice.choose("auto")
         assert plugin.NAME == "transformers"
         assert "auto: there is no GPU" in reason
 
     def test_a_named_engine_that_cannot_run_is_refused(self, monkeypatch):
         monkeypatch.setattr(plugins.load("engines", "vllm"), "available", lambda: "no GPU")
         with pytest.raises(UserError, match=r"'vllm' cannot run here: no GPU; .*auto"):
-            rollout.choose("vllm")
+            engine_choice.choose("vllm")
 
     def test_an_unknown_engine_is_named(self):
         with pytest.raises(UserError, match="unknown engine 'vlm'"):
-            rollout.choose("vlm")
+            engine_choice.choose("vlm")

@@ -1,0 +1,36 @@
+"""Which engine plugin samples here: the one that the config names, or the best that can run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasft import plugins
+from rasft.errors import UserError
+
+AUTO = "auto"
+PREFERRED, EVERYWHERE = "vllm", "transformers"
+
+
+def choose(name: str) -> tuple[Any, str]:
+    """The engine plugin of that name, and a sentence that says which it is and why.
+
+    `auto` takes vllm on a GPU where it can run, and transformers elsewhere: on a CPU vllm starts
+    in half a minute and samples no faster (bench/rollouts.py). Raises UserError if the named engine
+    cannot run here.
+    """
+    if name == AUTO:
+        obstacle = gpu_missing() or plugins.load("engines", PREFERRED).available()
+        plugin = plugins.load("engines", EVERYWHERE if obstacle else PREFERRED)
+        reason = f"auto: {obstacle or 'it can run here'}"
+        return plugin, f"{plugin.version()} ({reason})"
+    plugin = plugins.load("engines", name)
+    if obstacle := plugin.available():
+        raise UserError(f"the engine {name!r} cannot run here: {obstacle}; set it to 'auto'")
+    return plugin, plugin.version()
+
+
+def gpu_missing() -> str | None:
+    """One clause that says so where there is no GPU."""
+    import torch
+
+    return None if torch.cuda.is_available() else "there is no GPU"

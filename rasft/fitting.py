@@ -1,0 +1,197 @@
+"""The stages that train: examples, problems or rewards in, a model's folder out.
+
+Like those of `pipeline`, a flow's step calls one of these, and nothing here knows of the
+orchestrator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rasft import models, plugins, tables
+from rasft.config import REINFORCEMENT, Config, TrainingConfig
+from rasft.errors import UserError
+from rasft.ledger import open_ledger, trainings
+from rasft.prompts import open_renderer
+from rasft.records import EXPERT, Checkpoint, Problem, TrainingExample, Work
+from rasft.tables import from_table, to_table
+from rasft.training import jobs, launcher
+from rasft.training.jobs import ALONE, Place, TrainingJob
+from rasft.training.launcher import NO_HOOKS, Hooks
+
+REWARDS = "rewards"
+FLOWS = {
+    "expert": "sft_flow.py",
+    "group": "rasft_flow.py",
+    "own": "rasft_flow.py",
+    "unsolved_expert": "rasft_flow.py",
+    REWARDS: "rl_flow.py",
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the model's folder and one TrainingStep row a step."""
+
+    folder: Path
+    checkpoint: Checkpoint
+    curve: pa.Table
+    summary: Mapping[str, Any]
+    state: Path | None  # of the optimizer, where another round follows
+    work: Sequence[Work]
+
+
+def check_method(config: Config, trains: Collection[str]) -> None:
+    """Raise UserError unless the method trains on what this flow makes: a plugin's EXAMPLES, or
+    rewards."""
+    method = config.training.method
+    if trains_on(method) not in trains:
+        known = [*plugins.names("losses"), *REINFORCEMENT]
+        fitting = [name for name in known if trains_on(name) in trains]
+        raise UserError(
+            f"training.method = {method!r} trains on {trains_on(method)!r}, which this flow does "
+            f"not make: run flows/{FLOWS[trains_on(method)]}, or set one of: {', '.join(fitting)}"
+        )
+
+
+def trains_on(method: str) -> str:
+    """What a method trains on: the EXAMPLES of its loss plugin, or "rewards"."""
+    if method in REINFORCEMENT:
+        return REWARDS
+    return str(plugins.load("losses", method).EXAMPLES)
+
+
+def warm_up(
+    config: Config, problems: pa.Table, base: Path, folder: Path, hooks: Hooks = NO_HOOKS
+) -> Trained | None:
+    """The expert stage before the round: plain supervised training on problems of its own."""
+    if config.warmup is None:
+        return None
+    renderer = open_renderer(base, config.prompts)
+    rows = from_table(problems, Problem)
+    examples = [
+        TrainingExample(
+            problem_id=row.id,
+            sample_index=EXPERT,
+            input_ids=(*renderer.prompt_ids(row), *renderer.response_ids(row.expert)),
+            prompt_tokens=len(renderer.prompt_ids(row)),
+            weight=1.0,
+            reference_logps=(),  # plain SFT reads no reference
+        )
+        for row in rows
+    ]
+    settings = config.training.model_copy(
+        update={
+            "method": "sft",
+            "loss": {},
+            "max_steps": None,
+            **config.warmup.model_dump(exclude={"problems"}),
+        }
+    )
+    rows_of = to_table(examples, TrainingExample)
+    return _fit(config, settings, rows_of, base, folder, "warmup", hooks)
+
+
+def checked(
+    config: Config, rows: pa.Table, policy: Path, folder: Path
+) -> list[dict[str, Any]] | None:
+    """What `preflight` found; None where the config does not ask for it."""
+    return preflight(config, rows, policy, folder) if config.training.preflight else None
+
+
+def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> list[dict[str, Any]]:
+    """Check rows, gradients, engine and model before a training: a row of plain values a check.
+
+    Raises UserError that names what failed.
+    """
+    from rasft.decoding import engine_choice
+    from rasft.training import preflight as checking
+
+    job = TrainingJob(str(policy), config.training, config.model.dtype, config.seed)
+    jobs.write_job(folder, job, rows)
+    engine, _ = engine_choice.choose(config.rollout.engine)
+    checks = checking.preflight(folder, config.data.max_tokens, engine)
+    for check in checks:
+        print(check.line(), flush=True)
+    checking.raise_if_failed(checks)
+    return [vars(check) for check in checks]
+
+
+def train(
+    config: Config,
+    rows: pa.Table,
+    policy: Path,
+    folder: Path,
+    hooks: Hooks = NO_HOOKS,
+    place: Place = ALONE,
+) -> Trained:
+    """Train the policy on weighted examples in a process group of its own."""
+    return _fit(config, config.training, rows, policy, folder, "train", hooks, place)
+
+
+def reinforce(config: Config, rows: pa.Table, policy: Path, folder: Path) -> Trained:
+    """Train the policy on the rewards of its own responses to these problems."""
+    from rasft.training import reinforcement_jobs
+
+    job = reinforcement_jobs.ReinforcementJob(str(policy), config)
+    job.shape(rows.num_rows, launcher.world_size(config.training))
+    reinforcement_jobs.write_job(folder, job, rows)
+    summary = launcher.launch(folder, config.training, module="rasft.training.reinforcement")
+    return _trained(policy, folder, summary, work=())
+
+
+def work_of(trained: Trained | None) -> pa.Table:
+    """Whether a training was found or made: Work rows."""
+    return to_table(trained.work if trained else (), Work)
+
+
+def write_card(
+    config: Config,
+    trained: Trained,
+    provenance: Mapping[str, Any],
+    checks: Sequence[Mapping[str, Any]] | None,
+) -> None:
+    """The model card into the trained model's folder, as far as the run knows it by now."""
+    from rasft.report import model_card
+
+    origin, licence = models.origin_of(config.model, models.resolve(config.model))
+    facts = model_card.CardFacts(config, origin, licence, provenance, trained.summary, checks)
+    model_card.write(trained.folder, facts)
+
+
+def _fit(
+    config: Config,
+    settings: TrainingConfig,
+    rows: pa.Table,
+    model: Path,
+    folder: Path,
+    stage: str,
+    hooks: Hooks,
+    place: Place = ALONE,
+) -> Trained:
+    """Train, or take the same training from the ledger."""
+    job = TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
+    jobs.write_job(folder, job, rows)
+    ledger = open_ledger(config.ledger)
+    summary = trainings.train_once(
+        ledger, job, folder, lambda: launcher.launch_kept(folder, settings, hooks)
+    )
+    return _trained(model, folder, summary, ledger.work(stage))
+
+
+def _trained(
+    model: Path, folder: Path, summary: Mapping[str, Any], work: Sequence[Work]
+) -> Trained:
+    checkpoint = Checkpoint(
+        base_fingerprint=models.fingerprint(model),
+        fingerprint=models.fingerprint(folder / jobs.MODEL),
+        steps=summary["steps"],
+    )
+    curve = tables.read(folder / jobs.CURVE)
+    state = folder / jobs.STATE if (folder / jobs.STATE).is_dir() else None
+    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, state, work)
