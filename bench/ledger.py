@@ -38,8 +38,16 @@ from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource
 from rasft.ledger.store import Store
 from rasft.ledger.upkeep import inventory, merge
-from rasft.method.streaming import stream_groups
-from rasft.records import Group, Rollout, Route, SequenceScore, Status, Verdict
+from rasft.method.streaming import stream_examples, stream_groups
+from rasft.records import (
+    Group,
+    Rollout,
+    Route,
+    SequenceScore,
+    Status,
+    TrainingExample,
+    Verdict,
+)
 from rasft.tables import take, to_table
 
 SAMPLES = 8
@@ -148,6 +156,37 @@ def aggregate(problems: int, root: str) -> dict[str, float]:
     }
 
 
+def examples(problems: int, root: str) -> dict[str, float]:
+    """The sequences that are trained on: three rollouts of each problem."""
+    scores = table(problems, SequenceScore, score)
+    groups = [
+        Group(
+            problem_id=f"problem-{number:08}",
+            bucket="rollout",
+            sampled=SAMPLES,
+            unique=SAMPLES,
+            undecided=0,
+            correct=4,
+            incorrect_kept=4,
+            solvability=0.5,
+            expert_reward=0.0,
+            expert_weight=1.0,
+            rollout_indices=(0, 2, 5),
+            rollout_weights=(0.5,) * 3,
+            dropped=(),
+        )
+        for number in range(problems)
+    ]
+    prompt = tuple(range(60))
+    made, seconds = timed(
+        lambda: to_table(
+            stream_examples("own", groups, scores, lambda name: prompt), TrainingExample
+        )
+    )
+    assert made.num_rows == 3 * problems
+    return {"seconds": seconds, "scores_mb": scores.nbytes / 1e6, "examples_mb": made.nbytes / 1e6}
+
+
 def artifacts(problems: int, root: str) -> dict[str, float]:
     """What a join stores of the samples: rollouts, scores and verdicts as pickled tables."""
     made = {
@@ -173,6 +212,7 @@ STAGES: dict[str, Stage] = {
     "write": write,
     "read": read,
     "aggregate": aggregate,
+    "examples": examples,
     "artifacts": artifacts,
 }
 

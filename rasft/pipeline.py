@@ -18,7 +18,7 @@ from rasft.config import Config
 from rasft.ledger import Ledger, open_ledger
 from rasft.method import adaptive, aggregation, posterior, routing
 from rasft.method.posterior import Posterior, Stop
-from rasft.method.streaming import stream_groups
+from rasft.method.streaming import stream_examples, stream_groups
 from rasft.prompts import open_renderer
 from rasft.records import (
     EXPERT,
@@ -187,10 +187,10 @@ def examples(
     """The sequences that the configured method trains on: TrainingExample rows."""
     renderer = open_renderer(policy, config.prompts)
     by_id = {row.id: row for row in from_table(rows, Problem)}
-    built = aggregation.build_examples(
+    built = stream_examples(
         plugins.load("losses", config.training.method).EXAMPLES,
         from_table(groups, Group),
-        from_table(scores, SequenceScore),
+        scores,
         lambda problem_id: renderer.prompt_ids(by_id[problem_id]),
     )
     return to_table(built, TrainingExample)

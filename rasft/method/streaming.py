@@ -1,7 +1,7 @@
-"""Groups from tables of any size: a few problems' rows are read at a time, on every core.
+"""Groups and examples from tables of any size: a few problems' rows are read at a time.
 
-What it holds beside the tables is one integer a row and the problems in flight. The groups are
-those of `aggregation.build_groups`, in the same order.
+What it holds beside the tables is one integer a row and the problems in flight. What comes out is
+that of `aggregation.build_groups` and `build_examples`, in the same order.
 """
 
 from __future__ import annotations
@@ -18,9 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rasft.config import Config
-from rasft.method.aggregation import build_groups
-from rasft.records import Group, Rollout, Route, Status, Verdict
-from rasft.tables import take
+from rasft.method.aggregation import Examples, PromptIds, build_examples, build_groups
+from rasft.records import (
+    Group,
+    Rollout,
+    Route,
+    SequenceScore,
+    Status,
+    TrainingExample,
+    Verdict,
+)
+from rasft.tables import from_table, take
 
 PROBLEMS_AT_A_TIME = 1000
 WORTH_PROCESSES = 10_000  # problems; with fewer, starting processes takes longer than it saves
@@ -33,7 +41,10 @@ Part = tuple[list[Route], pa.Table, pa.Table]  # some problems with their rollou
 def stream_groups(
     routes: Sequence[Route], rollouts: pa.Table, verdicts: pa.Table, config: Config
 ) -> Iterator[Group]:
-    """One group for each routed problem, from Rollout and Verdict rows; token ids are not read."""
+    """One group for each routed problem, from Rollout and Verdict rows; token ids are not read.
+
+    Of many problems the groups are made on every core.
+    """
     parts = _parts(routes, rollouts.select(_OF_ROLLOUTS), verdicts.select(_OF_VERDICTS))
     cores = len(os.sched_getaffinity(0))
     if cores == 1 or len(routes) < WORTH_PROCESSES:
@@ -48,6 +59,17 @@ def stream_groups(
                 yield from running.popleft().result()
         for future in running:
             yield from future.result()
+
+
+def stream_examples(
+    kind: Examples, groups: Sequence[Group], scores: pa.Table, prompt_ids: PromptIds
+) -> Iterator[TrainingExample]:
+    """The examples of these groups, from SequenceScore rows; raises KeyError for one that lacks."""
+    scored = _ByProblem(scores, pa.array([group.problem_id for group in groups], pa.string()))
+    for start in range(0, len(groups), PROBLEMS_AT_A_TIME):
+        some = groups[start : start + PROBLEMS_AT_A_TIME]
+        rows = from_table(scored.rows(start, start + len(some)), SequenceScore)
+        yield from build_examples(kind, some, rows, prompt_ids)
 
 
 def _parts(routes: Sequence[Route], rollouts: pa.Table, verdicts: pa.Table) -> Iterator[Part]:

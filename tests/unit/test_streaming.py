@@ -16,7 +16,7 @@ from rasft.method.quality import (
     similarity,
     trigrams,
 )
-from rasft.records import Rollout, Route, Status, Verdict
+from rasft.records import EXPERT, Rollout, Route, SequenceScore, Status, Verdict
 from rasft.tables import take, to_table
 
 PHRASE = "so we add the two numbers and get = then step each 3 4 7 because x"
@@ -59,6 +59,26 @@ def test_the_groups_are_the_same(config: Config, monkeypatch, at_a_time: int) ->
     )
     assert list(found) == expected
     assert len({group.expert_weight for group in expected}) > 3
+
+
+@pytest.mark.parametrize("at_a_time", [1, 7, 1000])
+def test_the_examples_are_the_same(config: Config, monkeypatch, at_a_time: int) -> None:
+    monkeypatch.setattr(streaming, "PROBLEMS_AT_A_TIME", at_a_time)
+    routes, rollouts, verdicts = rows(80)
+    groups = aggregation.build_groups(routes, rollouts, verdicts, config)
+    scores = [SequenceScore(route.problem_id, EXPERT, (3, 4), (-0.5, -1.0)) for route in routes]
+    scores += [SequenceScore(r.problem_id, r.sample_index, (5,), (-2.0,)) for r in rollouts]
+    expected = list(aggregation.build_examples("group", groups, scores, lambda name: (len(name),)))
+    table = to_table(random.Random(4).sample(scores, len(scores)), SequenceScore)
+    found = streaming.stream_examples("group", groups, table, lambda name: (len(name),))
+    assert list(found) == expected
+    assert len(expected) > len(groups)
+
+
+def test_a_sequence_without_a_score_is_named(config: Config) -> None:
+    groups = aggregation.build_groups(*rows(3), config)
+    with pytest.raises(KeyError, match="p0"):
+        list(streaming.stream_examples("expert", groups, to_table([], SequenceScore), len))
 
 
 def test_processes_give_the_same_groups(config: Config, monkeypatch) -> None:
