@@ -14,7 +14,7 @@ demo: $(VENV)/.installed sandbox
 	$(BIN)/python flows/rasft_flow.py --config cfg $(CONFIG) run
 
 test: $(VENV)/.installed-test sandbox lint
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --durations 30
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 30
 
 test-whole: $(VENV)/.installed-test sandbox
 	$(BIN)/python -m pytest -m whole --timeout 1800

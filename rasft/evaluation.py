@@ -8,7 +8,7 @@ is judged by what it says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from rasft import models, rollout, verification
 from rasft.config import BenchmarkConfig, Config, VerificationConfig
 from rasft.data import problems
 from rasft.decoding import engine_choice
+from rasft.decoding.one_engine import OneEngine
 from rasft.engines import EngineOptions, Sampling
 from rasft.errors import UserError
 from rasft.ledger import Ledger
@@ -31,14 +32,32 @@ def evaluate(
     config: Config,
     name: str,
     rows: Sequence[Problem],
-    checkpoint: str,
-    folder: Path,
+    checkpoints: Mapping[str, Path],
     ledger: Ledger,
-) -> tuple[list[BenchmarkResult], Manifest]:
-    """Sample and judge one benchmark under one checkpoint: a row a problem, and the manifest.
+) -> tuple[list[BenchmarkResult], list[Manifest]]:
+    """Sample and judge one benchmark: a row a problem and checkpoint, a manifest a checkpoint.
 
     Raises UserError for a prompt that does not fit the model's context.
     """
+    results: list[BenchmarkResult] = []
+    manifests = []
+    with OneEngine() as engine:
+        for checkpoint, folder in checkpoints.items():
+            found, manifest = _evaluate(config, name, rows, checkpoint, folder, ledger, engine)
+            results += found
+            manifests.append(manifest)
+    return results, manifests
+
+
+def _evaluate(
+    config: Config,
+    name: str,
+    rows: Sequence[Problem],
+    checkpoint: str,
+    folder: Path,
+    ledger: Ledger,
+    engine: OneEngine,
+) -> tuple[list[BenchmarkResult], Manifest]:
     samples = _samples(config, name)
     renderer = open_renderer(folder, config.prompts)
     settings = stated(config.verification)
@@ -46,8 +65,8 @@ def evaluate(
     sampling = _sampling(config)
     options = _options(config, renderer, rows, folder)
     setup = rollout.Setup(plugin, folder, options, sampling, config.seed, config.rollout.watch)
-    with rollout.Sampler(setup, renderer, ledger) as opened:
-        drawn = rollout.in_order(rows, opened.draw(rollout.each(rows, range(samples))))
+    source = rollout.Sampler(setup, renderer, ledger, engine)
+    drawn = rollout.in_order(rows, source.draw(rollout.each(rows, range(samples))))
     verdicts = verification.verify(rows, drawn, settings, ledger)
     manifest = {
         "benchmark": name,

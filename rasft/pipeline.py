@@ -203,15 +203,9 @@ def evaluate(
     from rasft import evaluation
 
     ledger = open_ledger(config.ledger)
-
-    results: list[BenchmarkResult] = []
-    manifests = []
-    for checkpoint, folder in checkpoints.items():
-        found, manifest = evaluation.evaluate(
-            config, name, from_table(rows, Problem), checkpoint, folder, ledger
-        )
-        results += found
-        manifests.append(manifest)
+    results, manifests = evaluation.evaluate(
+        config, name, from_table(rows, Problem), checkpoints, ledger
+    )
     work = to_table(ledger.work("evaluate"), Work)
     return to_table(results, BenchmarkResult), manifests, work
 

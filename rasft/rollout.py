@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rasft import models
 from rasft.config import Config, EngineWatchConfig, RolloutConfig
 from rasft.decoding import determinism, engine_choice
-from rasft.decoding.hosted_engine import HostedEngine
+from rasft.decoding.one_engine import OneEngine
 from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError
 from rasft.ledger import Ledger
@@ -66,16 +64,14 @@ def roll_out(
         settings.repetition_penalty,
     )
     setup = Setup(plugin, policy, options, sampling, config.seed, settings.watch)
-    with Sampler(setup, renderer, ledger) as opened:
+    with OneEngine() as engine:
+        source = Sampler(setup, renderer, ledger, engine)
         first, all_of_them = _stages(settings)
-        drawn = opened.draw(each(fitting, first))
+        drawn = source.draw(each(fitting, first))
         if len(first) < len(all_of_them):
-            drawn += opened.draw(each(further(drawn), all_of_them[len(first) :]))
-        return (
-            in_order(fitting, drawn),
-            dropped,
-            "; ".join([sampler, determinism.statement(options), *opened.notes()]),
-        )
+            drawn += source.draw(each(further(drawn), all_of_them[len(first) :]))
+        said = "; ".join([sampler, determinism.statement(options), *source.notes])
+        return in_order(fitting, drawn), dropped, said
 
 
 @dataclass(frozen=True)
@@ -108,21 +104,9 @@ class Sampler:
     What the engine draws goes into the ledger while it is drawn, so a killed shard keeps it.
     """
 
-    def __init__(self, setup: Setup, renderer: Renderer, ledger: Ledger):
-        self.setup, self.renderer, self.ledger = setup, renderer, ledger
-        self._open = ExitStack()
-        self._engine: HostedEngine | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
+    def __init__(self, setup: Setup, renderer: Renderer, ledger: Ledger, engine: OneEngine):
+        self.setup, self.renderer, self.ledger, self._engine = setup, renderer, ledger, engine
+        self.notes: list[str] = []  # what was not as it should be with the engine
 
     def draw(self, wanted: Sequence[Wanted]) -> list[Rollout]:
         """The wanted rollouts, in no particular order. Raises MachineError as `sample` does."""
@@ -137,18 +121,6 @@ class Sampler:
             known = [_rollout(problem_id, row) for (problem_id, _), row in found.items()]
             return known + list(self._make(missing, keys, shelf))
 
-    def engine(self) -> HostedEngine:
-        """The engine, started now if it was not needed before."""
-        if self._engine is None:
-            setup = self.setup
-            opened = HostedEngine(setup.plugin, str(setup.policy), setup.options, setup.watch)
-            self._engine = self._open.enter_context(opened)
-        return self._engine
-
-    def notes(self) -> list[str]:
-        """What was not as it should be with the engine, if it was needed."""
-        return self._engine.notes if self._engine else []
-
     @cached_property
     def _source(self) -> SampleSource:
         return self.setup.source()
@@ -162,7 +134,9 @@ class Sampler:
         self.ledger.remember(problems.values())
         digests = {problem_id: problem_digest(row) for problem_id, row in problems.items()}
         setup = self.setup
-        drawn = sample(missing, self.renderer, self.engine(), setup.sampling, setup.run_seed)
+        engine = self._engine.over(setup.plugin, str(setup.policy), setup.options, setup.watch)
+        self.notes = engine.notes
+        drawn = sample(missing, self.renderer, engine, setup.sampling, setup.run_seed)
         for rollout in drawn:
             shelf.put(
                 SampleRow(

@@ -6,6 +6,7 @@ hub row into those. Errors name the file and line, or the hub dataset and row, a
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -145,12 +146,18 @@ def _stream(place: Place, local: Path | None) -> Iterator[Fields]:
         raise _unavailable(place, local, reason)
     from datasets import load_dataset
 
+    rows = None
     try:
-        yield from load_dataset(
+        rows = load_dataset(
             place.hub, place.config, split=place.split, revision=place.revision, streaming=True
         )
+        yield from rows
     except Exception as error:  # the hub client raises many classes, all of them this
         raise _unavailable(place, local, str(error).strip().splitlines()[0]) from None
+    finally:
+        # a scanner that is left to the end of the interpreter aborts it (huggingface/datasets#7566)
+        del rows
+        gc.collect()
 
 
 @cache

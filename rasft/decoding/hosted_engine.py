@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from types import TracebackType
 from typing import Any, Self
 
 from rasft.config import EngineWatchConfig
@@ -39,15 +38,10 @@ class HostedEngine:
         self._running()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.kill() if kind else process.close()
+            process.kill() if any(error) else process.close()
 
     @property
     def process_id(self) -> int:

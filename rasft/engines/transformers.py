@@ -14,7 +14,6 @@ import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from types import TracebackType
 from typing import Any, Self
 
 import torch
@@ -74,12 +73,7 @@ class TransformersEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         del self.model
         gc.collect()
         if self.device.type == "cuda":

@@ -15,7 +15,6 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from importlib import metadata
-from types import TracebackType
 from typing import Any, Self
 
 import psutil
@@ -80,12 +79,7 @@ class VllmEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.llm.llm_engine.engine_core.shutdown(timeout=SHUTDOWN_SECONDS)
         del self.llm
         gc.collect()

@@ -197,8 +197,11 @@ class Store:
     def _may_hold(self, path: str, wanted: pa.Array) -> bool:
         """Whether a file has a wanted key, from its column of keys; true if that is broken."""
         try:
+            # in this thread alone: a thread of Arrow's that still holds a Python file when the
+            # interpreter ends aborts it (apache/arrow#34314)
             with self.fs.open(path, "rb") as file:
-                keys = pq.read_table(file, columns=[KEY])
+                parquet = pq.ParquetFile(file, pre_buffer=False)
+                keys = parquet.read(columns=[KEY], use_threads=False)
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError):

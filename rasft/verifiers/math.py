@@ -17,7 +17,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version as package_version
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from rasft.answers.extraction import extract
@@ -85,13 +84,8 @@ class MathVerifier:
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="math-verifier")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._pool.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._pool.__exit__()
         self._threads.shutdown(cancel_futures=True)
 
     def process_ids(self) -> list[int]:

@@ -11,7 +11,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from rasft.answers import programs
@@ -87,13 +86,8 @@ class PythonVerifier:
             raise UserError(str(error)) from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._pool.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._pool.__exit__()
 
     def judge(self, submissions: Iterable[Submission]) -> Iterator[Judgement]:
         """Yield a judgement for each submission, in order; reads ahead by what is in flight.

@@ -14,18 +14,7 @@ from rasft.records import TrainingExample
 from rasft.training.example_store import ExampleStore, write_store
 from rasft.training.jobs import EXAMPLES
 from rasft.training.launcher import command
-from tests import tiny_model
-from tests.training_jobs import CONFIG, counting, table
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def examples(base: Path) -> list[TrainingExample]:
-    return counting(base)
+from tests.training_jobs import CONFIG, table
 
 
 class TestBadInput:

@@ -70,7 +70,7 @@ def runner(**options) -> Runner:
 @pytest.fixture(scope="module")
 def run(workplace: Path) -> Run:
     with runner(config=[("cfg", "small.yaml")]).run() as running:
-        assert running.status == "successful", running.stderr[-3000:]
+        assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
         namespace(None)
         return running.run
 
@@ -157,7 +157,7 @@ def test_the_report_is_on_disk_and_in_the_card(run: Run, workplace: Path) -> Non
 
 def test_resume_from_verify_samples_nothing_again(run: Run) -> None:
     with runner().resume(step_to_rerun="verify", origin_run_id=run.id) as again:
-        assert again.status == "successful", again.stderr[-3000:]
+        assert again.status == "successful", again.stdout[-3000:] + again.stderr[-3000:]
         resumed = again.run
     for name in ("rollouts", "verdicts", "examples", "results"):
         fresh, old = resumed["end"].task[name].data, run["end"].task[name].data

@@ -17,6 +17,7 @@ from rasft import plugins
 from rasft.config import EngineWatchConfig
 from rasft.decoding import probe
 from rasft.decoding.hosted_engine import HostedEngine
+from rasft.decoding.one_engine import OneEngine
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 from tests import tiny_model
@@ -107,6 +108,24 @@ def test_new_weights_are_swapped_in_place_and_probed(engine, folder, tmp_path) -
         assert probe.agrees(str(model), written.token_ids, "float32")
     assert engine.process_id == process_id
     assert engine.notes[before:] == []
+
+
+def test_one_engine_serves_one_model_after_another(folder, tmp_path, undisturbed) -> None:
+    """What it writes is what an engine of its own would; other options take another process."""
+    other = str(tiny_model.build_untied(tmp_path / "other", seed=1))
+    with PLUGIN.open_engine(other, OPTIONS) as alone:
+        of_other = collect(alone.generate(REQUESTS, SAMPLING))
+    with OneEngine() as kept:
+        first = kept.over(PLUGIN, other, OPTIONS, WATCH)
+        process_id = first.process_id
+        assert collect(first.generate(REQUESTS, SAMPLING)) == of_other
+        second = kept.over(PLUGIN, str(folder), OPTIONS, WATCH)
+        assert collect(second.generate(REQUESTS, SAMPLING)) == undisturbed
+        assert (second.process_id, second.notes) == (process_id, [])
+        third = kept.over(PLUGIN, str(folder), replace(OPTIONS, max_sequences=4), WATCH)
+        assert not psutil.pid_exists(process_id)
+        process_id = third.process_id
+    assert not psutil.pid_exists(process_id)
 
 
 def test_weights_that_do_not_fit_open_the_engine_anew(engine, folder, tmp_path) -> None:

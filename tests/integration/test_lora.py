@@ -16,20 +16,9 @@ from rasft.training.language_model import load_model
 from rasft.training.launcher import launch
 from rasft.training.lora import ADAPTER, load_quantized, merge_checked
 from rasft.training.saving import save_trained
-from tests import tiny_model
-from tests.training_jobs import counting, job, open_trainer, quiet
+from tests.training_jobs import job, open_trainer, quiet
 
 LORA = LoraSettings(rank=4, alpha=8)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def examples(base: Path) -> list[TrainingExample]:
-    return counting(base)
 
 
 @pytest.fixture(scope="module")

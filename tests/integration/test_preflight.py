@@ -21,19 +21,9 @@ from rasft.training.preflight.agreement import engine_agrees, references_agree
 from rasft.training.preflight.gradients import close
 from rasft.training.preflight.labels import labels_are_right, lengths_of
 from tests import tiny_model
-from tests.training_jobs import counting, job
+from tests.training_jobs import job
 
 EOS = 2
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def examples(base: Path) -> list[TrainingExample]:
-    return counting(base)
 
 
 def store(folder: Path, base: Path, rows: list[TrainingExample]) -> ExampleStore:

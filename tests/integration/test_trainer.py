@@ -20,7 +20,7 @@ from rasft.training.jobs import EXAMPLES, digest_of, read_job
 from rasft.training.program import open_accelerator
 from rasft.training.trainer import Diverged, Trainer
 from tests import tiny_model
-from tests.training_jobs import counting, job, open_trainer
+from tests.training_jobs import job, open_trainer
 
 
 class FixedOrder(Order):
@@ -32,16 +32,6 @@ class FixedOrder(Order):
 
     def step(self, index: int) -> tuple[int, ...]:
         return (self.given[index],)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def examples(base: Path) -> list[TrainingExample]:
-    return counting(base)
 
 
 class TestTrainer:

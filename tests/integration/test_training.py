@@ -17,18 +17,7 @@ from rasft.training.jobs import CONSUMED, CURVE, MODEL, SUMMARY, read_job
 from rasft.training.language_model import load_model, load_tokenizer
 from rasft.training.launcher import launch
 from rasft.training.program import train
-from tests import tiny_model
-from tests.training_jobs import CONFIG, counting, job, quiet, weights
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def examples(base: Path) -> list[TrainingExample]:
-    return counting(base)
+from tests.training_jobs import CONFIG, job, quiet, weights
 
 
 @pytest.fixture(scope="module")

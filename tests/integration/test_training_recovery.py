@@ -28,18 +28,7 @@ from rasft.training.jobs import (
 )
 from rasft.training.keeping import give, take
 from rasft.training.launcher import launch
-from tests import tiny_model
-from tests.training_jobs import counting, equal_bits, job, quiet, what_was_trained
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("base") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def examples(base: Path) -> list[TrainingExample]:
-    return counting(base)
+from tests.training_jobs import equal_bits, job, quiet, what_was_trained
 
 
 @pytest.fixture(scope="module")

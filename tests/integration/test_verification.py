@@ -135,7 +135,8 @@ def settings(folder: Path, samples: int) -> Config:
 
 def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     chosen = settings(folder, samples=3)
-    rows, manifest = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, NO_LEDGER)
+    asked = chosen, "quiz", [SUM, ROOT], {"base": folder}, NO_LEDGER
+    rows, (manifest,) = evaluation.evaluate(*asked)
     assert [(row.problem_id, len(row.correct), row.checkpoint) for row in rows] == [
         ("sum", 3, "base"),
         ("root", 3, "base"),
@@ -143,15 +144,14 @@ def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     assert manifest["samples"] == 3
     assert manifest["sampling"]["max_new_tokens"] == 12
     assert manifest["verifiers"] == {"math": verification.version("math", SETTINGS)}
-    again = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, NO_LEDGER)
-    assert again == (rows, manifest)
+    assert evaluation.evaluate(*asked) == (rows, [manifest])
 
 
 def test_a_second_evaluation_makes_nothing(folder: Path, tmp_path: Path):
     chosen = settings(folder, samples=3)
     first, second = (Ledger(Store(str(tmp_path))) for _ in range(2))
-    made = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, first)
-    assert evaluation.evaluate(chosen, "quiz", [SUM, ROOT], "base", folder, second) == made
+    made = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], {"base": folder}, first)
+    assert evaluation.evaluate(chosen, "quiz", [SUM, ROOT], {"base": folder}, second) == made
     assert [(row.kind, row.reused, row.made) for row in first.work("evaluate")] == [
         ("samples", 0, 6),
         ("verdicts", 0, 6),
@@ -184,7 +184,7 @@ def test_a_verdict_is_asked_for_once(tmp_path: Path):
 def test_the_manifest_follows_the_data(folder: Path):
     chosen = settings(folder, samples=1)
     manifests = [
-        evaluation.evaluate(chosen, "quiz", [problem], "base", folder, NO_LEDGER)[1]
+        evaluation.evaluate(chosen, "quiz", [problem], {"base": folder}, NO_LEDGER)[1][0]
         for problem in (SUM, replace(SUM, answer="6"))
     ]
     assert manifests[0]["data_fingerprint"] != manifests[1]["data_fingerprint"]
@@ -193,5 +193,6 @@ def test_the_manifest_follows_the_data(folder: Path):
 
 def test_a_prompt_beyond_the_models_context_cannot_be_evaluated(folder: Path):
     long = replace(SUM, prompt="x" * 3000)
+    asked = settings(folder, samples=1), "quiz", [long], {"base": folder}, NO_LEDGER
     with pytest.raises(UserError, match=r"'sum' cannot be evaluated: .* the context 2048"):
-        evaluation.evaluate(settings(folder, samples=1), "quiz", [long], "base", folder, NO_LEDGER)
+        evaluation.evaluate(*asked)

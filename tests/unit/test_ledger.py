@@ -1,5 +1,7 @@
 """The ledger: what is stored comes back, and only what is whole is read."""
 
+import io
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +131,25 @@ def test_a_file_that_vanishes_was_merged_and_is_found_again(ledger: Ledger) -> N
         store.remove(path)
     seen += reading
     assert {key for table in seen for key in table["key"].to_pylist()} == set("abc")
+
+
+def test_no_thread_of_arrow_holds_a_file_when_the_program_ends(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that did aborted a finished task ("terminate called without an active exception")."""
+    with ledger.samples(SOURCE) as shelf:
+        for number in range(100):
+            shelf.put(row(f"{number:032}", "a text that is long enough" * 100))
+    readers = set()
+
+    class Watched(io.FileIO):
+        def read(self, *size: int) -> bytes:
+            readers.add(threading.get_ident())
+            return super().read(*size)
+
+    monkeypatch.setattr(ledger.store.fs, "open", Watched)
+    assert ledger.samples(SOURCE).has([f"{7:032}"])
+    assert readers == {threading.get_ident()}
 
 
 def test_rows_reach_the_store_while_work_goes_on(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Rollouts: seeds of their own, nothing lost, and what has no room said."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from rasft import config_files, plugins, rollout
 from rasft.config import Config, EngineWatchConfig, PromptConfig
 from rasft.decoding import engine_choice
+from rasft.decoding.one_engine import OneEngine
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger
@@ -180,11 +182,13 @@ class Unusable:
         raise AssertionError("an engine was started")
 
 
+@contextmanager
 def sampler(folder: Path, renderer: Renderer, ledger: Ledger, plugin=None, **over):
     options = EngineOptions("float32", 128, max_sequences=4, stop_token_ids=(2,))
     used = plugin or plugins.load("engines", "transformers")
     setup = rollout.Setup(used, folder, options, SAMPLING, run_seed=1, watch=EngineWatchConfig())
-    return rollout.Sampler(replace(setup, **over), renderer, ledger)
+    with OneEngine() as engine:
+        yield rollout.Sampler(replace(setup, **over), renderer, ledger, engine)
 
 
 def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, tmp_path):

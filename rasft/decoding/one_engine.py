@@ -1,0 +1,41 @@
+"""One engine at a time, kept from policy to policy: new weights go into the one that runs."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any, Self
+
+from rasft.config import EngineWatchConfig
+from rasft.decoding.hosted_engine import HostedEngine
+from rasft.engines import EngineOptions
+
+
+class OneEngine:
+    """The engine of whoever asked last; none before that. Leaving it ends its process."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._engine: HostedEngine | None = None
+        self._opened_as: object = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def over(
+        self, plugin: Any, model: str, options: EngineOptions, watch: EngineWatchConfig
+    ) -> HostedEngine:
+        """An engine over the model folder: the running one, where at most the weights differ.
+
+        Raises as `HostedEngine` does.
+        """
+        wanted = plugin.NAME, options, watch
+        if self._engine is None or self._opened_as != wanted:
+            self._open.close()
+            self._engine = self._open.enter_context(HostedEngine(plugin, model, options, watch))
+            self._opened_as = wanted
+        elif self._engine.model != model:
+            self._engine.reload(model)
+        return self._engine
