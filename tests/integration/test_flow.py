@@ -32,9 +32,9 @@ extends: demo
 name: small
 data:
   datasets:
-    - {name: generated_math, limit: 24, options: {steps: {1: 1}}}
-    - {name: generated_code, limit: 8}
-warmup: {problems: 24}
+    - {name: generated_math, limit: 12, options: {steps: {1: 1}}}
+    - {name: generated_code, limit: 4}
+warmup: {problems: 8}
 rollout: {samples_per_problem: 2, max_new_tokens: 48}
 evaluation:
   samples_per_problem: 2

@@ -181,10 +181,11 @@ def test_a_verdict_is_asked_for_once(tmp_path: Path):
     assert counts == [(0, 2), (2, 0), (0, 2)]
 
 
-def test_the_manifest_follows_the_data(folder: Path):
+def test_the_manifest_follows_the_data(folder: Path, tmp_path: Path):
     chosen = settings(folder, samples=1)
+    ledger = Ledger(Store(str(tmp_path)))  # the samples are the same
     manifests = [
-        evaluation.evaluate(chosen, "quiz", [problem], {"base": folder}, NO_LEDGER)[1][0]
+        evaluation.evaluate(chosen, "quiz", [problem], {"base": folder}, ledger)[1][0]
         for problem in (SUM, replace(SUM, answer="6"))
     ]
     assert manifests[0]["data_fingerprint"] != manifests[1]["data_fingerprint"]

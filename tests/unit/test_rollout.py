@@ -1,7 +1,7 @@
 """Rollouts: seeds of their own, nothing lost, and what has no room said."""
 
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from rasft import config_files, plugins, rollout
 from rasft.config import Config, EngineWatchConfig, PromptConfig
 from rasft.decoding import engine_choice
+from rasft.decoding.hosted_engine import HostedEngine
 from rasft.decoding.one_engine import OneEngine
 from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
@@ -172,38 +173,41 @@ def test_nothing_to_roll_out_starts_no_engine(renderer, folder):
     assert (rollouts, dropped) == ([], [])
 
 
-class Unusable:
-    """An engine plugin that says the version of another one and must not be started."""
+class NoEngine(OneEngine):
+    """In the place of an engine that nobody may need."""
 
-    def __init__(self, plugin):
-        self.version = plugin.version
-
-    def open_engine(self, model: str, options: EngineOptions) -> None:
-        raise AssertionError("an engine was started")
+    def over(self, *asked: object) -> HostedEngine:
+        raise AssertionError("an engine was asked for")
 
 
-@contextmanager
-def sampler(folder: Path, renderer: Renderer, ledger: Ledger, plugin=None, **over):
+def sampler(folder: Path, renderer: Renderer, root: Path, engine: OneEngine, **over):
     options = EngineOptions("float32", 128, max_sequences=4, stop_token_ids=(2,))
-    used = plugin or plugins.load("engines", "transformers")
-    setup = rollout.Setup(used, folder, options, SAMPLING, run_seed=1, watch=EngineWatchConfig())
+    plugin = plugins.load("engines", "transformers")
+    setup = rollout.Setup(plugin, folder, options, SAMPLING, run_seed=1, watch=EngineWatchConfig())
+    return rollout.Sampler(replace(setup, **over), renderer, Ledger(Store(str(root))), engine)
+
+
+@pytest.fixture(scope="module")
+def drawn(renderer, folder, tmp_path_factory):
+    """A ledger that holds two samples of each problem, and they."""
+    root = tmp_path_factory.mktemp("ledger")
     with OneEngine() as engine:
-        yield rollout.Sampler(replace(setup, **over), renderer, ledger, engine)
+        source = sampler(folder, renderer, root, engine)
+        rows = source.draw(rollout.each(PROBLEMS, range(2)))
+    return root, rollout.in_order(PROBLEMS, rows)
 
 
-def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, tmp_path):
+def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, drawn, tmp_path):
+    root, first = drawn
     wanted = rollout.each(PROBLEMS, range(2))
-    with sampler(folder, renderer, Ledger(Store(str(tmp_path)))) as opened:
-        first = rollout.in_order(PROBLEMS, opened.draw(wanted))
-    ledger = Ledger(Store(str(tmp_path)))
-    unusable = Unusable(plugins.load("engines", "transformers"))
-    with sampler(folder, renderer, ledger, unusable) as opened:
-        assert rollout.in_order(PROBLEMS, opened.draw(wanted[1::2])) == first[1::2]
-    ledger = Ledger(Store(str(tmp_path)))
-    with sampler(folder, renderer, ledger) as opened:
-        more = rollout.in_order(PROBLEMS, opened.draw(rollout.each(PROBLEMS, range(3))))
+    shard = sampler(folder, renderer, root, NoEngine())
+    assert rollout.in_order(PROBLEMS, shard.draw(wanted[1::2])) == first[1::2]
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    with OneEngine() as engine:
+        larger = sampler(folder, renderer, tmp_path, engine)
+        more = rollout.in_order(PROBLEMS, larger.draw(rollout.each(PROBLEMS, range(3))))
     assert [row for row in more if row.sample_index < 2] == first
-    (work,) = ledger.work("rollout")
+    (work,) = larger.ledger.work("rollout")
     assert (work.reused, work.made) == (10, 5)
 
 
@@ -217,14 +221,11 @@ def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, tmp_p
     ],
     ids=str,
 )
-def test_what_changes_a_sample_finds_none(renderer, folder, tmp_path, change):
-    counts = []
-    for over in ({}, change):
-        ledger = Ledger(Store(str(tmp_path)))
-        with sampler(folder, renderer, ledger, **over) as opened:
-            opened.draw([(PROBLEMS[0], 0)])
-        counts += [(work.reused, work.made) for work in ledger.work("rollout")]
-    assert counts == [(0, 1), (0, 1)]
+def test_what_changes_a_sample_finds_none(renderer, folder, drawn, change):
+    sample = [(PROBLEMS[0], 0)]
+    assert sampler(folder, renderer, drawn[0], NoEngine()).draw(sample)
+    with pytest.raises(AssertionError, match="an engine was asked for"):
+        sampler(folder, renderer, drawn[0], NoEngine(), **change).draw(sample)
 
 
 class TestChoice:
