@@ -1,4 +1,7 @@
-"""Modules that many programs import, loaded once in the zygotes and shared with every child."""
+"""Modules that many programs import, loaded once in the zygotes and shared with every child.
+
+Not those that hook into a fork (threading, queue, random): every child would pay for the hook.
+"""
 
 # ruff: noqa: F401
 import array
@@ -13,8 +16,6 @@ import heapq
 import itertools
 import math
 import operator
-import queue
-import random
 import re
 import string
 import typing

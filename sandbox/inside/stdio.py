@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import traceback
 from types import CodeType, ModuleType
 from typing import Any
@@ -71,6 +70,16 @@ def _become_program(code: CodeType | None, given: int, writing: int) -> None:
         os._exit(status)
 
 
+def _wait_for_threads() -> None:
+    # not imported here: with it every fork would run the module's hook, a quarter of a fork's time
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
+
+
 def _execute(code: Any) -> int:
     """Execute as the interpreter would a script: threads are waited for, exit codes kept."""
     module = ModuleType("__main__")
@@ -78,9 +87,7 @@ def _execute(code: Any) -> int:
     status = 0
     try:
         exec(code, module.__dict__)
-        for thread in threading.enumerate():
-            if thread is not threading.main_thread() and not thread.daemon:
-                thread.join()
+        _wait_for_threads()
     except SystemExit as error:
         status = error.code if type(error.code) is int else int(error.code is not None)
     except MemoryError:

@@ -85,9 +85,10 @@ class _Run:
         pids = self._start(solutions, judges)
         status, detail = self._await_verdict(*pids)
         wall = time.monotonic() - started
-        # the judge first: it must not take the program's end for the program's doing
         judges.stop()
-        remains = solutions.stop()
+        solutions.stop()
+        judges.stopped()
+        remains = solutions.stopped()
         self._drain()
         if status == statuses.CRASHED:
             status, detail = _why_it_died(status, detail, remains, kills)
@@ -108,17 +109,18 @@ class _Run:
         cpu, memory = self._limits["cpu_seconds"], self._limits["memory_mb"]
         written = [writing for _, writing in self._outputs] or [self._nothing] * 2
         heavy = "numpy" if "numpy" in self._job["source"] else ""
-        pid = solutions.start(
+        solutions.start(
             [self._nothing, *written, self._border[0].fileno()], cpu, memory, heavy
         )
         heavy = "numpy" if "numpy" in self._job["tests"] or "numpy" in self._job["setup"] else ""
         ends = [self._border[1].fileno(), self._control[0].fileno()]
-        judging = judges.start([self._nothing] * 3 + ends, 2 * cpu + 5, _JUDGE_MEMORY_MB, heavy)
+        judges.start([self._nothing] * 3 + ends, 2 * cpu + 5, _JUDGE_MEMORY_MB, heavy)
+        pids = solutions.started(), judges.started()
         for end in (*self._border, self._control[0]):
             end.close()
         for _, writing in self._outputs:
             os.close(writing)
-        return pid, judging
+        return pids
 
     def _await_verdict(self, pid: int, judging: int) -> tuple[str, str]:
         control = Channel(self._control[1].fileno())

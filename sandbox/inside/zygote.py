@@ -45,7 +45,10 @@ class Role:
 
 
 class Zygote:
-    """The supervisor's end: `start` a child, `stop` it and learn what remained of it."""
+    """The supervisor's end: `start` a child, `stop` it and learn what remained of it.
+
+    An order does not wait for its answer, so that two zygotes work at the same time.
+    """
 
     def __init__(self, role: Role, inherited: list[socket.socket]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -66,18 +69,24 @@ class Zygote:
 
     def start(
         self, descriptors: list[int], cpu_seconds: float, memory_mb: int, preload: str = ""
-    ) -> int:
-        """Fork a child with stdin, stdout, stderr and more from `descriptors`; return its pid."""
+    ) -> None:
+        """Fork a child with stdin, stdout, stderr and more from `descriptors`."""
         order = {"cpu": cpu_seconds, "memory": memory_mb, "preload": preload}
         rights = array.array("i", descriptors)
         self._socket.sendmsg(
             [json.dumps(order).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
         )
+
+    def started(self) -> int:
+        """The pid of the child that was ordered."""
         return int(self._answer()["pid"])
 
-    def stop(self) -> Remains:
-        """Kill the child started last and whatever it started; return what remained."""
+    def stop(self) -> None:
+        """Kill the child started last and whatever it started."""
         self._socket.send(b"{}")
+
+    def stopped(self) -> Remains:
+        """What remained of the child that was to be stopped."""
         return Remains(**self._answer())
 
     def _answer(self) -> dict[str, Any]:
