@@ -18,7 +18,7 @@ import psutil
 
 FLOWS = Path(__file__).parents[1] / "flows"
 Fault = Literal["none", "kill task", "kill scheduler"]
-SECONDS = 500.0  # of one command
+SECONDS = 900.0  # of one command
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 
 from rasft import plugins, rollout, tables
 from rasft.config import EngineWatchConfig, PromptConfig
+from rasft.decoding.one_engine import OneEngine
 from rasft.engines import EngineOptions, Sampling
 from rasft.ledger import Ledger
 from rasft.ledger.store import Store
@@ -25,14 +26,16 @@ SAMPLES = 4
 FLUSH_SECONDS = 0.02  # so that a shard of a second has many moments at which it writes
 
 
-class InProcess(rollout.Sampler):
-    """The sampler with its engine in the same process: a process of its own takes seconds."""
+class InProcess(OneEngine):
+    """The engine in the same process: a process of its own takes seconds."""
 
-    def engine(self) -> Any:
+    def over(
+        self, plugin: Any, model: str, options: EngineOptions, watch: EngineWatchConfig
+    ) -> Any:
         """The engine, started now."""
-        setup = self.setup
-        opened = setup.plugin.open_engine(str(setup.policy), setup.options)
-        return self._open.enter_context(opened)
+        engine = self._open.enter_context(plugin.open_engine(model, options))
+        engine.notes = []
+        return engine
 
 
 def run_shard(model: str, ledger: str | None, result: str) -> None:
@@ -44,7 +47,8 @@ def run_shard(model: str, ledger: str | None, result: str) -> None:
     options = EngineOptions("float32", 256, max_sequences=8, stop_token_ids=(2,))
     sampling = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=16)
     setup = rollout.Setup(ENGINE, Path(model), options, sampling, 7, EngineWatchConfig())
-    with InProcess(setup, renderer, opened) as sampler:
-        drawn = sampler.draw(rollout.each(PROBLEMS, range(SAMPLES)))
+    with InProcess() as engine:
+        source = rollout.Sampler(setup, renderer, opened, engine)
+        drawn = source.draw(rollout.each(PROBLEMS, range(SAMPLES)))
     rows = rollout.in_order(PROBLEMS, drawn)
     tables.write(tables.to_table(rows, Rollout), Path(result))

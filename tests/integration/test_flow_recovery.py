@@ -26,7 +26,7 @@ from rasft.report.model_card import CARD
 pytestmark = pytest.mark.whole
 
 FLOW = Path(__file__).parents[2] / "flows" / "sft_flow.py"
-SECONDS = 300.0
+SECONDS = 900.0
 TINY = """
 extends: demo
 name: tiny
@@ -64,7 +64,12 @@ def start(name: str) -> subprocess.Popen[bytes]:
 
 
 def finish(name: str, process: subprocess.Popen[bytes]) -> Run:
-    assert process.wait(SECONDS) == 0, Path(f"{name}.log").read_text()[-3000:]
+    try:
+        code = process.wait(SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+    assert code == 0, Path(f"{name}.log").read_text()[-3000:]
     namespace(None)
     return Run(f"SftFlow/{Path(f'{name}.id').read_text()}")
 
