@@ -1,6 +1,8 @@
 """What every flow shares: its config, its checkpoints as folders, its scratch space."""
 
+import atexit
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from metaflow import Config, FlowMutator, FlowSpec, current, user_step_decorator
+from metaflow import Config, FlowMutator, FlowSpec, load_model, user_step_decorator
 from metaflow.exception import MetaflowException
 
 import flows
@@ -125,5 +127,11 @@ class BaseFlow(FlowSpec):
 
 @cache
 def _load(reference: str) -> Path:
-    """The folder of a saved model, once a task: loading it again removes the first copy."""
-    return Path(current.model.load(json.loads(reference)))
+    """The folder of a saved model, loaded once a task and gone when it ends.
+
+    Without `@model`: its card would start an interpreter every two seconds of the step.
+    """
+    folder = tempfile.mkdtemp(prefix="rasft-model-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    load_model(json.loads(reference), folder)
+    return Path(folder)

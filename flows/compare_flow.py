@@ -8,10 +8,10 @@ rasft tables CompareFlow/RUN                                           the table
 import bootstrap  # noqa: F401 isort: skip
 from pathlib import Path
 
-from metaflow import card, catch, current, model, step
+from metaflow import card, catch, current, step
 
 from flows.base import BaseFlow, EveryStep, config_of
-from flows.cards import show
+from flows.cards import saves_models, show
 from rasft import fitting, methods
 from rasft.data import preparation
 from rasft.errors import UserError
@@ -46,7 +46,7 @@ class CompareFlow(BaseFlow):
         self.next(self.warmup)
 
     @catch(var="warmup_failure")
-    @model
+    @saves_models
     @step
     def warmup(self):
         """The expert stage, where configured: its model is where the cells of this seed start."""
@@ -58,7 +58,6 @@ class CompareFlow(BaseFlow):
         self.next(self.sample)
 
     @catch(var="sample_failure")
-    @model
     @step
     def sample(self):
         """Scores and rollouts of this seed's start, once for all methods that use them."""
@@ -74,7 +73,7 @@ class CompareFlow(BaseFlow):
         self.next(self.train, foreach="places")
 
     @catch(var="train_failure")
-    @model
+    @saves_models
     @step
     def train(self):
         """One cell's training; the first branch has none."""
@@ -90,7 +89,6 @@ class CompareFlow(BaseFlow):
         self.next(self.evaluate)
 
     @catch(var="evaluate_failure")
-    @model
     @step
     def evaluate(self):
         """One cell's trained model on every benchmark, or the models of the start."""

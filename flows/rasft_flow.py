@@ -6,7 +6,7 @@ python flows/rasft_flow.py --config cfg configs/math.yaml run --with kubernetes
 """
 
 import bootstrap  # noqa: F401 isort: skip
-from metaflow import model, step
+from metaflow import step
 
 from flows.base import EveryStep
 from flows.chained import Chained
@@ -23,7 +23,6 @@ class RasftFlow(Chained):
 
     TRAINS = ("group", "expert", "own", "unsolved_expert")
 
-    @model
     @step
     def score(self):
         """Expert log-probabilities under the reference, and under the policy where it has moved."""
@@ -52,7 +51,6 @@ class RasftFlow(Chained):
         self.rollout_shards = list(range(self.config.rollout.shards))
         self.next(self.rollout, foreach="rollout_shards")
 
-    @model
     @step
     def rollout(self):
         """Sample from the policy, and score the samples under the reference."""
@@ -74,7 +72,6 @@ class RasftFlow(Chained):
             )
         self.next(self.collect)
 
-    @model
     @step
     def collect(self, inputs):
         """Solvability, weights and training examples of all problems."""

@@ -5,9 +5,10 @@ python flows/rl_flow.py --config cfg configs/variants/dapo.yaml run      the pap
 """
 
 import bootstrap  # noqa: F401 isort: skip
-from metaflow import model, step
+from metaflow import step
 
 from flows.base import EveryStep, config_of
+from flows.cards import saves_models
 from flows.stages import Ends
 from rasft import fitting
 
@@ -19,14 +20,14 @@ class RlFlow(Ends):
     TRAINS = (fitting.REWARDS,)
     cfg = config_of("demo_grpo")
 
-    @model
+    @saves_models
     @step
     def warmup(self):
         """A short expert stage, where configured: its model is then the policy."""
         self.warm_up()
         self.next(self.train)
 
-    @model
+    @saves_models
     @step
     def train(self):
         """Sample, verify and train, over and over; the result is reloaded before it counts."""

@@ -5,7 +5,7 @@ python flows/sft_flow.py --config cfg configs/variants/dft.yaml run       anothe
 """
 
 import bootstrap  # noqa: F401 isort: skip
-from metaflow import model, step
+from metaflow import step
 
 from flows.base import EveryStep, config_of
 from flows.stages import Supervised
@@ -19,7 +19,6 @@ class SftFlow(Supervised):
     TRAINS = ("expert",)
     cfg = config_of("demo_sft")
 
-    @model
     @step
     def score(self):
         """The expert responses, with the reference's log-probs where the loss reads any."""
@@ -28,7 +27,6 @@ class SftFlow(Supervised):
         )
         self.next(self.gather)
 
-    @model
     @step
     def gather(self, inputs):
         """Each expert response is a training example."""

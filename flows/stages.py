@@ -4,10 +4,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from metaflow import card, checkpoint, current, model, step
+from metaflow import card, checkpoint, current, step
 
 from flows.base import BaseFlow
-from flows.cards import TRAINING, LiveCurve, show
+from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, saves_models, show
 from flows.checkpointing import StoredCheckpoints
 from flows.recovery import UNMERGED, whole_and_lost
 from rasft import fitting, pipeline
@@ -76,7 +76,6 @@ class Ends(BaseFlow):
         show(sections)
         self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
 
-    @model
     @step
     def evaluate(self):
         """Sample one benchmark under each checkpoint and keep the whole 0/1 matrix."""
@@ -110,8 +109,8 @@ class Supervised(Ends):
     """Adds warmup -> score* ... and ... train, on weighted examples."""
 
     @checkpoint(load_policy="none", show_card=False)
-    @card(type="blank", id=TRAINING, refresh_interval=5)
-    @model
+    @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
+    @saves_models
     @step
     def warmup(self):
         """A short expert stage, where configured: its model is then policy and reference."""
@@ -124,8 +123,8 @@ class Supervised(Ends):
         return fitting.train(self.config, self.examples, self.policy(), folder, hooks)
 
     @checkpoint(load_policy="none", show_card=False)
-    @card(type="blank", id=TRAINING, refresh_interval=5)
-    @model
+    @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
+    @saves_models
     @step
     def train(self):
         """Train on the weighted examples; the result is reloaded before the step succeeds."""

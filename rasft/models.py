@@ -19,7 +19,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +151,17 @@ def fingerprint(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in [folder / "config.json", *weight_files(folder)]:
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
+        state = path.stat()
+        content = _sha256(path.resolve(), state.st_size, state.st_mtime_ns)
         digest.update(f"{path.name} {content}\n".encode())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """Of a file's content, read once for as long as size and time of change stay."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_fingerprint(folder: Path, config: ModelConfig) -> None:

@@ -109,9 +109,7 @@ class _Run:
         cpu, memory = self._limits["cpu_seconds"], self._limits["memory_mb"]
         written = [writing for _, writing in self._outputs] or [self._nothing] * 2
         heavy = "numpy" if "numpy" in self._job["source"] else ""
-        solutions.start(
-            [self._nothing, *written, self._border[0].fileno()], cpu, memory, heavy
-        )
+        solutions.start([self._nothing, *written, self._border[0].fileno()], cpu, memory, heavy)
         heavy = "numpy" if "numpy" in self._job["tests"] or "numpy" in self._job["setup"] else ""
         ends = [self._border[1].fileno(), self._control[0].fileno()]
         judges.start([self._nothing] * 3 + ends, 2 * cpu + 5, _JUDGE_MEMORY_MB, heavy)
