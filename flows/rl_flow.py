@@ -5,10 +5,10 @@ python flows/rl_flow.py --config cfg configs/variants/dapo.yaml run      the pap
 """
 
 import bootstrap  # noqa: F401 isort: skip
-from metaflow import step
+from metaflow import card, step
 
 from flows.base import EveryStep, config_of
-from flows.cards import saves_models
+from flows.cards import CURVE_SECONDS, TRAINING, saves_models
 from flows.stages import Ends
 from rasft import fitting
 
@@ -20,6 +20,7 @@ class RlFlow(Ends):
     TRAINS = (fitting.REWARDS,)
     cfg = config_of("demo_grpo")
 
+    @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
     @saves_models
     @step
     def warmup(self):
