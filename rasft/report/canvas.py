@@ -7,7 +7,6 @@ common form of colour blindness. Lines and bars are labelled where they are, not
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
@@ -15,42 +14,47 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
 )  # fmt: skip
 GREY = "#6b6b6b"
 COLOURS = (BLUE, RED, GREEN, PURPLE, GREY, ORANGE, SKY, YELLOW)  # the readable ones first
+CLASSES = {"never": ORANGE, "sometimes": SKY, "always": BLUE}  # of solvability
 DPI = 120
 
 
-def figure(
-    draw: Callable[[Any], None], title: str, width: float = 8.0, height: float = 4.0
-) -> bytes:
-    """A picture with one pair of axes, `width` x `height` in inches."""
-    return panels(lambda axes: draw(axes[0]), title, 1, 1, width, height)
+class Picture:
+    """`number` pairs of axes, `across` to a line, that share the vertical axis; sizes in inches."""
 
+    def __init__(
+        self,
+        title: str,
+        number: int = 1,
+        across: int = 1,
+        width: float = 8.0,
+        height: float = 4.0,
+    ):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
-def panels(
-    draw: Callable[[list[Any]], None],
-    title: str,
-    number: int,
-    across: int,
-    width: float = 8.0,
-    height: float = 4.0,
-) -> bytes:
-    """A picture with `number` pairs of axes, `across` to a line, sharing the vertical axis."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+        self._figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(self._figure)
+        down = -(-number // across)
+        places = self._figure.subplots(down, across, squeeze=False, sharey=True).ravel().tolist()
+        self.grid: list[Any] = places[:number]
+        for axes in self.grid:
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(length=3)
+        for axes in places[number:]:
+            axes.set_visible(False)
+        self._figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
 
-    made = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(made)
-    down = -(-number // across)
-    grid = made.subplots(down, across, squeeze=False, sharey=True).ravel().tolist()
-    for axes in grid:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(length=3)
-    for axes in grid[number:]:
-        axes.set_visible(False)
-    made.suptitle(title, x=0.01, ha="left", fontweight="bold")
-    draw(grid[:number])
-    buffer = io.BytesIO()
-    made.savefig(buffer, format="png", dpi=DPI)
-    return buffer.getvalue()
+    @property
+    def axes(self) -> Any:
+        """The axes of a picture that has one pair."""
+        (only,) = self.grid
+        return only
+
+    def png(self) -> bytes:
+        """What was drawn."""
+        buffer = io.BytesIO()
+        self._figure.savefig(buffer, format="png", dpi=DPI)
+        return buffer.getvalue()
 
 
 def spread(values: list[float], least: float) -> list[float]:

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from rasft.records import BenchmarkResult
-from rasft.report.canvas import BLUE, COLOURS, GREY, ORANGE, SKY, figure, panels, spread
+from rasft.report.canvas import BLUE, CLASSES, COLOURS, GREY, Picture, spread
 from rasft.results import statistics
 from rasft.results.cells import BASE, WARM_UP, Cell, StoredRun, labels
 from rasft.results.result_table import Entry, ResultTable
 from rasft.results.statistics import share_correct
 
 ACROSS = 3  # panels to a line
-CLASSES = {"never": ORANGE, "sometimes": SKY, "always": BLUE}
 BUCKETS = ("never", "up to half", "over half", "always")
 
 Key = tuple[str, str, int]  # benchmark, problem, seed
@@ -61,20 +60,20 @@ def accuracy(table: ResultTable) -> bytes:
     across = min(ACROSS, len(table.columns))
     down = -(-len(table.columns) // across)
 
-    def draw(grid: list[Any]) -> None:
-        for place, (axes, column) in enumerate(zip(grid, table.columns, strict=True)):
-            for y, row in enumerate(row for row in table.rows if row.remark is None):
-                _dot(axes, y, row.entries[place])
-            axes.set_title(column, loc="left", fontsize=10)
-            axes.set_yticks(range(len(names)), names)
-            axes.set_ylim(len(names) - 0.4, -0.6)
-            axes.set_xlim(left=0)
-            axes.margins(x=0.18)
-            axes.set_xlabel("accuracy, %")
-
     height = 0.7 + down * (0.95 + 0.38 * len(names))
     title = "Accuracy by method, with intervals"
-    return panels(draw, title, len(table.columns), across, 1.6 + 2.7 * across, height)
+    picture = Picture(title, len(table.columns), across, 1.6 + 2.7 * across, height)
+    grid = picture.grid
+    for place, (axes, column) in enumerate(zip(grid, table.columns, strict=True)):
+        for y, row in enumerate(row for row in table.rows if row.remark is None):
+            _dot(axes, y, row.entries[place])
+        axes.set_title(column, loc="left", fontsize=10)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_xlim(left=0)
+        axes.margins(x=0.18)
+        axes.set_xlabel("accuracy, %")
+    return picture.png()
 
 
 def _dot(axes: Any, y: int, entry: Entry) -> None:
@@ -94,27 +93,25 @@ def solvability(found: Shares) -> bytes:
     """What part of the benchmarks' problems each row solves never, sometimes and always."""
     rows = list(found)
 
-    def draw(axes: Any) -> None:
-        for y, row in enumerate(rows):
-            left = 0.0
-            counts = _classes(found[row].values())
-            for name, colour in CLASSES.items():
-                width = 100 * counts[name] / max(1, len(found[row]))
-                axes.barh(y, width, left=left, color=colour, height=0.7)
-                if width >= 4:
-                    ink = "white" if colour == BLUE else "black"
-                    axes.text(
-                        left + width / 2, y, f"{width:.0f}", ha="center", va="center", color=ink
-                    )
-                left += width
-        axes.set_yticks(range(len(rows)), rows)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlim(0, 100)
-        axes.set_xlabel("problems of all benchmarks, % (each counts once a seed)")
-        bars = [axes.barh(0, 0, color=colour) for colour in CLASSES.values()]
-        axes.figure.legend(bars, CLASSES, loc="outside upper right", ncols=3, frameon=False)
-
-    return figure(draw, "Problems solved by their samples", 8, 1.5 + 0.42 * len(rows))
+    picture = Picture("Problems solved by their samples", width=8, height=1.5 + 0.42 * len(rows))
+    axes = picture.axes
+    for y, row in enumerate(rows):
+        left = 0.0
+        counts = _classes(found[row].values())
+        for name, colour in CLASSES.items():
+            width = 100 * counts[name] / max(1, len(found[row]))
+            axes.barh(y, width, left=left, color=colour, height=0.7)
+            if width >= 4:
+                ink = "white" if colour == BLUE else "black"
+                axes.text(left + width / 2, y, f"{width:.0f}", ha="center", va="center", color=ink)
+            left += width
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("problems of all benchmarks, % (each counts once a seed)")
+    bars = [axes.barh(0, 0, color=colour) for colour in CLASSES.values()]
+    axes.figure.legend(bars, CLASSES, loc="outside upper right", ncols=3, frameon=False)
+    return picture.png()
 
 
 def _classes(values: Any) -> dict[str, int]:
@@ -138,19 +135,19 @@ def by_bucket(found: Shares) -> bytes | None:
     members = {name: [key for key in start if _bucket(start[key]) == name] for name in BUCKETS}
     present = [name for name in BUCKETS if members[name]]
 
-    def draw(axes: Any) -> None:
-        means = {
-            row: [_mean([found[row][k] for k in members[n] if k in found[row]]) for n in present]
-            for row in trained
-        }
-        _lines(axes, means, len(present))
-        ticks = [f"{name}\nn = {len(members[name])}" for name in present]
-        axes.set_xticks(range(len(present)), ticks)
-        axes.set_ylim(-4, 104)
-        axes.set_xlabel("samples that the starting model solved (n: problems x seeds)")
-        axes.set_ylabel("accuracy after training, %")
-
-    return figure(draw, "Accuracy by solvability before training", 8, 4.4)
+    picture = Picture("Accuracy by solvability before training", width=8, height=4.4)
+    axes = picture.axes
+    means = {
+        row: [_mean([found[row][k] for k in members[n] if k in found[row]]) for n in present]
+        for row in trained
+    }
+    _lines(axes, means, len(present))
+    ticks = [f"{name}\nn = {len(members[name])}" for name in present]
+    axes.set_xticks(range(len(present)), ticks)
+    axes.set_ylim(-4, 104)
+    axes.set_xlabel("samples that the starting model solved (n: problems x seeds)")
+    axes.set_ylabel("accuracy after training, %")
+    return picture.png()
 
 
 def _bucket(share: float) -> str:
@@ -196,17 +193,17 @@ def curves(runs: Sequence[StoredRun]) -> bytes | None:
     if not by_row:
         return None
 
-    def draw(axes: Any) -> None:
-        for place, steps in enumerate(by_row.values()):
-            for one in steps:
-                x, y = [row["step"] for row in one], [row["nll"] for row in one]
-                axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.2, alpha=0.8)
-        end = max(row["step"] for steps in by_row.values() for one in steps for row in one)
-        low, high = axes.get_ylim()
-        last = {n: float(np.mean([s[-1]["nll"] for s in steps])) for n, steps in by_row.items()}
-        _direct_labels(axes, last, end * 1.02, (high - low) * 0.055)
-        axes.set_xlim(0, end * (1.06 + 0.016 * max(map(len, by_row))))
-        axes.set_xlabel("optimizer step")
-        axes.set_ylabel("negative log-likelihood,\nnats a response token, unweighted")
-
-    return figure(draw, "Training curves, a line for each seed", 8, 4.2)
+    picture = Picture("Training curves, a line for each seed", width=8, height=4.2)
+    axes = picture.axes
+    for place, steps in enumerate(by_row.values()):
+        for one in steps:
+            x, y = [row["step"] for row in one], [row["nll"] for row in one]
+            axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.2, alpha=0.8)
+    end = max(row["step"] for steps in by_row.values() for one in steps for row in one)
+    low, high = axes.get_ylim()
+    last = {n: float(np.mean([s[-1]["nll"] for s in steps])) for n, steps in by_row.items()}
+    _direct_labels(axes, last, end * 1.02, (high - low) * 0.055)
+    axes.set_xlim(0, end * (1.06 + 0.016 * max(map(len, by_row))))
+    axes.set_xlabel("optimizer step")
+    axes.set_ylabel("negative log-likelihood,\nnats a response token, unweighted")
+    return picture.png()

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rasft.records import EXPERT
-from rasft.report.canvas import BLUE, RED, figure, panels
+from rasft.report.canvas import BLUE, RED, Picture
 
 KINDS = {"expert": BLUE, "own": RED}
 
@@ -26,14 +26,14 @@ def lengths(examples: pa.Table) -> bytes:
     prompts = examples["prompt_tokens"].to_numpy()
     measured = {"prompt, tokens": prompts, "response, tokens": whole - prompts}
 
-    def draw(grid: list[Any]) -> None:
-        for axes, (name, values) in zip(grid, measured.items(), strict=True):
-            bins = np.histogram_bin_edges(values, bins=min(40, max(8, len(values) // 8)))
-            _outlines(axes, values, _is_expert(examples), bins, "sequences")
-            axes.set_xlabel(name)
-        grid[0].set_ylabel("sequences")
-
-    return panels(draw, "Lengths of the training sequences", 2, 2, 8, 3.8)
+    picture = Picture("Lengths of the training sequences", 2, 2, 8, 3.8)
+    grid = picture.grid
+    for axes, (name, values) in zip(grid, measured.items(), strict=True):
+        bins = np.histogram_bin_edges(values, bins=min(40, max(8, len(values) // 8)))
+        _outlines(axes, values, _is_expert(examples), bins, "sequences")
+        axes.set_xlabel(name)
+    grid[0].set_ylabel("sequences")
+    return picture.png()
 
 
 def token_weights(examples: pa.Table) -> bytes | None:
@@ -50,14 +50,14 @@ def token_weights(examples: pa.Table) -> bytes | None:
     weights = np.maximum(LEAST, probability * np.repeat(examples["weight"].to_numpy(), counts))
     expert = np.repeat(_is_expert(examples), counts)
 
-    def draw(axes: Any) -> None:
-        bins = np.geomspace(weights.min() * 0.99, weights.max() * 1.01, 40)
-        _outlines(axes, weights, expert, bins, "tokens")
-        axes.set_xscale("log")
-        axes.set_xlabel(f"w π(y) at the first step ({LEAST:g} holds all that is less)")
-        axes.set_ylabel("tokens")
-
-    return figure(draw, "Weight of each response token", 8, 3.8)
+    picture = Picture("Weight of each response token", width=8, height=3.8)
+    axes = picture.axes
+    bins = np.geomspace(weights.min() * 0.99, weights.max() * 1.01, 40)
+    _outlines(axes, weights, expert, bins, "tokens")
+    axes.set_xscale("log")
+    axes.set_xlabel(f"w π(y) at the first step ({LEAST:g} holds all that is less)")
+    axes.set_ylabel("tokens")
+    return picture.png()
 
 
 def _is_expert(examples: pa.Table) -> Flags:

@@ -19,6 +19,7 @@ from rasft.config import Config
 from rasft.method.posterior import Stop
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
 from rasft.report import plots, run_pictures
+from rasft.report.canvas import CLASSES
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.results.statistics import FEWEST_PROBLEMS
 from rasft.tables import from_table
@@ -187,7 +188,7 @@ def _with_interval(row: Accuracy) -> str:
 def _solvability_text(results: RunResults) -> str:
     rolled = [group for group in results.groups if group.solvability is not None]
     classes = Counter(plots.solvability_class(group) for group in rolled)
-    counts = ", ".join(f"{classes[name]} {name}" for name in plots.CLASSES)
+    counts = ", ".join(f"{classes[name]} {name}" for name in CLASSES)
     return (
         f"{len(rolled)} of {len(results.groups)} problems were rolled out, "
         f"{sum(group.sampled for group in rolled)} samples, "

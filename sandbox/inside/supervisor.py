@@ -80,6 +80,7 @@ class _Run:
             os.close(reading)
 
     def through(self, solutions: Zygote, judges: Zygote) -> dict[str, Any]:
+        """The job's outcome: both processes started, judged, stopped and cleared away."""
         started = time.monotonic()
         kills = out_of_memory_kills()
         pids = self._start(solutions, judges)
