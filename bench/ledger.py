@@ -14,14 +14,12 @@ largest sizes, read off at a million problems.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import multiprocessing
 import pickle
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,9 +27,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 
+from bench.watching import Memory
 from rasft.config import Config
 from rasft.config_files import CONFIGS, load
 from rasft.ledger import Ledger
@@ -221,31 +219,6 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
     """What the work gives, and the seconds it took."""
     began = time.perf_counter()
     return work(), time.perf_counter() - began
-
-
-class Memory(threading.Thread):
-    """Watches the resident memory of this process and all below it, MB."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.process = psutil.Process()
-        self.cpu: dict[int, float] = {}  # seconds by process id
-        self.idle = self.peak = self.now()
-
-    def run(self) -> None:
-        """Look until the process ends."""
-        while True:
-            self.peak = max(self.peak, self.now())
-            time.sleep(0.05)
-
-    def now(self) -> float:
-        """The sum at this moment; a process that has just ended counts nothing."""
-        total = 0
-        for each in (self.process, *self.process.children(recursive=True)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += each.memory_info().rss
-                self.cpu[each.pid] = sum(each.cpu_times()[:2])
-        return total / 1e6
 
 
 def run(stage: str, problems: int, root: str, answer: Any) -> None:

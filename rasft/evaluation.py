@@ -75,6 +75,7 @@ def _evaluate(
         "data_fingerprint": problems.fingerprint(to_table(rows, Problem)),
         "template_fingerprint": renderer.fingerprint(),
         "engine": sampler,
+        "engine_notes": list(source.notes),  # what was not as it should be
         "dtype": config.model.dtype,
         "samples": samples,
         "sampling": asdict(sampling),

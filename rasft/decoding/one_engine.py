@@ -33,6 +33,7 @@ class OneEngine:
         """
         wanted = plugin.NAME, options, watch
         if self._engine is None or self._opened_as != wanted:
+            self._engine = None  # whatever comes of the next one
             self._open.close()
             self._engine = self._open.enter_context(HostedEngine(plugin, model, options, watch))
             self._opened_as = wanted

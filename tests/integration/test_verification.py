@@ -141,7 +141,7 @@ def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
         ("sum", 3, "base"),
         ("root", 3, "base"),
     ]
-    assert manifest["samples"] == 3
+    assert (manifest["samples"], manifest["engine_notes"]) == (3, [])
     assert manifest["sampling"]["max_new_tokens"] == 12
     assert manifest["verifiers"] == {"math": verification.version("math", SETTINGS)}
     assert evaluation.evaluate(*asked) == (rows, [manifest])
