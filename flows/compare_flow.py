@@ -103,7 +103,7 @@ class CompareFlow(BaseFlow):
     @step
     def gather(self, inputs):
         """The cells of one seed."""
-        self.merge_artifacts(inputs, include=["seed", "provenance", "notes"])
+        self.merge_artifacts(inputs, include=["seed", "methods", "provenance", "notes"])
         self.outcomes = [
             cell_report.outcome(self.config, self.name_of(branch.input), self.seed, branch)
             for branch in inputs

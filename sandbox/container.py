@@ -79,13 +79,14 @@ class Lockdown:
 class Container:
     """A started container. `send` and `receive` may be called from two threads."""
 
-    def __init__(self, client: docker.DockerClient, lockdown: Lockdown) -> None:
+    def __init__(self, client: docker.DockerClient, lockdown: Lockdown, place: int = 0) -> None:
+        """`place` numbers the processor, of those it may use, on which all its processes run."""
         self._api = client.api
         self._bytes = b""
         self._errors = b""
         self.id = ""
         try:
-            self.id = self._create(lockdown)
+            self.id = self._create(lockdown, place)
             self._attach()
             self._api.start(self.id)
             self._await_ready()
@@ -145,10 +146,10 @@ class Container:
             with contextlib.suppress(*DOCKER_FAILURES):
                 self._api.remove_container(self.id, force=True)
 
-    def _create(self, lockdown: Lockdown) -> str:
+    def _create(self, lockdown: Lockdown, place: int) -> str:
         made = self._api.create_container(
             lockdown.image,
-            command=lockdown.users(),
+            command=[*lockdown.users(), str(place)],
             stdin_open=True,
             labels={LABEL: owner(), HOST_LABEL: host_identity()},
             host_config=self._api.create_host_config(**lockdown.host_settings()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import threading
 import time
 from collections import deque
@@ -65,7 +66,8 @@ class Pool:
         except BaseException:
             self.client.close()
             raise
-        self._slots = [_Slot(self) for _ in range(self.settings.containers)]
+        first = secrets.randbelow(1 << 10)  # pools side by side do not crowd on one processor
+        self._slots = [_Slot(self, first + place) for place in range(self.settings.containers)]
         for slot in self._slots:
             slot.start()
         return self
@@ -193,9 +195,10 @@ def _refusal(job: SandboxJob, settings: PoolSettings) -> Outcome | None:
 class _Slot(threading.Thread):
     """Keeps one container alive and in conversation until the pool closes."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, place: int) -> None:
         super().__init__(name="sandbox-slot", daemon=True)
         self._pool = pool
+        self._place = place
         self._container: Container | None = None
 
     def hang_up(self) -> None:
@@ -220,7 +223,7 @@ class _Slot(threading.Thread):
         pause = 0.2
         while not self._pool.closing:
             try:
-                return Container(self._pool.client, self._pool.lockdown)
+                return Container(self._pool.client, self._pool.lockdown, self._place)
             except SandboxError as error:
                 if time.monotonic() + pause > deadline:
                     self._pool.give_up(error)

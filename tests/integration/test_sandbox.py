@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from rasft.errors import UserError
 from rasft.records import Problem, Status
 from rasft.verifiers import Submission
 from rasft.verifiers.python import build
+from sandbox import image
+from sandbox.container import Container, Lockdown
 from sandbox.health import checks
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import (
@@ -328,3 +331,19 @@ def test_health_finds_everything_well() -> None:
     findings = checks()
     assert [finding for finding in findings if not finding[1]] == []
     assert {"docker", "sandbox image", "sandbox container"} <= {name for name, _, _ in findings}
+
+
+def test_a_program_and_its_judge_share_one_processor(pool: Pool) -> None:
+    source = "import os\ndef f(x): return len(os.sched_getaffinity(0))"
+    assert outcome(pool, SandboxJob(source, "assert f(1) == 1")).status == CORRECT
+
+
+def test_containers_are_spread_over_the_processors() -> None:
+    client = image.connect()
+    lockdown = Lockdown(image.ensure_image(client=client))
+    usable = sorted(os.sched_getaffinity(0))
+    for place in (0, 1, len(usable)):
+        with Container(client, lockdown, place) as container:
+            process = client.api.inspect_container(container.id)["State"]["Pid"]
+            assert os.sched_getaffinity(process) == {usable[place % len(usable)]}
+    client.close()
