@@ -6,6 +6,7 @@ rasft tables CompareFlow/RUN                                           the table
 """
 
 import bootstrap  # noqa: F401 isort: skip
+import os
 from pathlib import Path
 
 from metaflow import card, catch, current, step
@@ -16,6 +17,10 @@ from rasft import fitting, methods
 from rasft.data import preparation
 from rasft.errors import UserError
 from rasft.report import cell_report, reporting
+
+# Cells train side by side: threads that wait spinning, as OpenMP's do by default, would take each
+# other's core, and each training several times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @EveryStep

@@ -8,6 +8,8 @@ import pytest
 # Metaflow refuses root, reads this once, and has no user in a bare container.
 if os.environ.get("USER", "root") == "root" and "USERNAME" not in os.environ:
     os.environ.setdefault("METAFLOW_USER", "rasft")
+# Workers test side by side: OpenMP's threads that wait spinning would take each other's core.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,33 +13,39 @@ from rasft.generated import Draft, Families
 
 def adding(draw: random.Random) -> Draft:
     """a + b."""
-    a, b = draw.randint(2, 60), draw.randint(2, 39)
+    a, b = _number(draw), _number(draw)
     return _draft((a, b), f"{a}+{b}", [f"{a}+{b}={a + b}"], a + b)
 
 
 def taking(draw: random.Random) -> Draft:
     """a - b."""
-    a = draw.randint(5, 99)
+    a = 3 + _number(draw)
     b = draw.randint(2, a)
     return _draft((a, b), f"{a}-{b}", [f"{a}-{b}={a - b}"], a - b)
 
 
 def adding_twice(draw: random.Random) -> Draft:
     """a + b + c."""
-    a, b, c = (draw.randint(2, 33) for _ in range(3))
+    a, b, c = (_number(draw) for _ in range(3))
     steps = [f"{a}+{b}={a + b}", f"{a + b}+{c}={a + b + c}"]
     return _draft((a, b, c), f"{a}+{b}+{c}", steps, a + b + c)
 
 
 def adding_and_taking(draw: random.Random) -> Draft:
     """a + b - c."""
-    a, b = draw.randint(2, 60), draw.randint(2, 39)
+    a, b = _number(draw), _number(draw)
     c = draw.randint(2, a + b)
     steps = [f"{a}+{b}={a + b}", f"{a + b}-{c}={a + b - c}"]
     return _draft((a, b, c), f"{a}+{b}-{c}", steps, a + b - c)
 
 
+LARGEST = 20  # to learn the sums of larger ones takes this model longer than a minute
+
 FAMILIES: Families = {1: (adding, taking), 2: (adding_twice, adding_and_taking)}
+
+
+def _number(draw: random.Random) -> int:
+    return draw.randint(2, LARGEST)
 
 
 def _draft(numbers: tuple[int, ...], prompt: str, steps: list[str], answer: int) -> Draft:

@@ -85,33 +85,30 @@ COMPARE = """
 verification: {math: {workers: 1}}
 rollout: {samples_per_problem: 2, max_new_tokens: 4}
 comparison:
-  seeds: [1, 2]
+  seeds: [2]
   methods:
-    sft: {}
     osw_ft: {}
     broken: {training: {method: dft, learning_rate: 1.0e+30, warmup_steps: 0}}
 """
 
 
-@pytest.mark.whole
 def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path) -> None:
     run = finish("compare_flow.py", write("compare.yaml", COMPARE, workplace))
     task = run["end"].task
     cells = {(c.method, c.seed): c for c in from_table(task["cells"].data, CellResult)}
-    assert set(cells) == {(m, s) for m in ("sft", "osw_ft", "broken") for s in (1, 2)}
-    failed = {key for key, cell in cells.items() if cell.failure}
-    assert failed == {("broken", 1), ("broken", 2)}
-    assert "is not finite" in str(cells["broken", 1].failure)
+    assert set(cells) == {("osw_ft", 2), ("broken", 2)}
+    assert cells["osw_ft", 2].failure is None
+    assert "training stopped before step 2" in str(cells["broken", 2].failure)
     results = from_table(task["results"].data, MethodResult)
     rows = {(row.method, row.seed) for row in results}
-    assert rows == {(m, s) for m in ("base", "sft", "osw_ft") for s in (1, 2)}
+    assert rows == {("base", 2), ("osw_ft", 2)}
     report = (workplace / task["report_path"].data).read_text()
-    assert "6 cells, 2 failed" in report
+    assert "2 cells, 1 failed" in report
     stored = runs.read([run.pathspec])
     assert [each.failure is None for each in stored] == [c.failure is None for c in cells.values()]
     rebuilt = table_text.markdown(result_table.build(stored, result_table.plan(stored)))
     assert rebuilt == task["table"].data
-    for name in ("base", "sft", "osw_ft", "broken"):
+    for name in ("base", "osw_ft", "broken"):
         assert f"| {name} " in rebuilt
 
 

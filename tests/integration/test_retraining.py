@@ -111,8 +111,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     (folder / "again.yaml").write_text(text.replace("ONLY_NEW", "false"))
     (folder / "new.yaml").write_text(text.replace("ONLY_NEW", "true"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(folder))
-        patch.setattr("metaflow.metaflow_config.DATASTORE_SYSROOT_LOCAL", str(folder))
+        patch.chdir(folder)  # where Metaflow's client looks for runs
         yield Place(folder)
 
 
