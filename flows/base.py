@@ -61,12 +61,20 @@ def plain_errors(step_name, flow, inputs, attributes):
         raise StepError(str(error)) from None
 
 
+def config_of_run(mutable_flow) -> RunConfig:
+    """The typed config for a mutator; in `resume` it is that of the run to go on with.
+
+    There `mutable_flow.cfg` would be the flow's default.
+    """
+    return config_files.build(dict(mutable_flow.configs)["cfg"].to_dict())
+
+
 class EveryStep(FlowMutator):
     """What holds for every step of a flow; applied on each flow class."""
 
     def mutate(self, mutable_flow):
         """Add the decorators."""
-        config = config_files.build(mutable_flow.cfg.to_dict())
+        config = config_of_run(mutable_flow)
         for name, each in mutable_flow.steps:
             each.add_decorator(plain_errors)
             survive(name, each, config)

@@ -2,7 +2,7 @@
 
 from metaflow import FlowMutator, schedule, trigger
 
-from rasft import config_files
+from flows.base import config_of_run
 
 
 class Scheduled(FlowMutator):
@@ -10,7 +10,7 @@ class Scheduled(FlowMutator):
 
     def pre_mutate(self, mutable_flow):
         """Add the decorators, which a plain run ignores."""
-        wanted = config_files.build(mutable_flow.cfg.to_dict()).schedule
+        wanted = config_of_run(mutable_flow).schedule
         if wanted.cron:
             when = {"cron": wanted.cron, "timezone": wanted.timezone}
             mutable_flow.add_decorator(schedule, deco_kwargs=when)
