@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,8 +80,15 @@ class Place:
     def standing(self) -> Standing:
         return read(str(self.folder / "champion.json"))
 
-    def tick(self, config: str, words: str, fault=lambda task: "none") -> Done:
-        options = ["--config", "cfg", config] if words == "run" else []
+    def tick(self, config: str, fault=lambda task: "none") -> Done:
+        return self._drive(["--config", "cfg", config, "run"], fault)
+
+    def resume(self, killed: Done, fault) -> Done:
+        """Go on with a killed run; unless told which, Metaflow takes the last that is no resume."""
+        (run_id,) = re.findall(r"\(run-id (\d+)\)", killed.output)
+        return self._drive(["resume", "--origin-run-id", run_id], fault)
+
+    def _drive(self, words: list[str], fault) -> Done:
         environment = {
             "RASFT_DATA_DIR": str(self.folder / "data"),
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.folder),
@@ -89,7 +97,7 @@ class Place:
         }
         return drive(
             "retrain_flow.py",
-            [*options, words, "--max-workers", "1"],
+            [*words, "--max-workers", "1"],
             self.folder,
             fault,
             environment,
@@ -133,7 +141,7 @@ def write_rows(path: Path, numbers: range, prompt: str, response: str) -> None:
 @pytest.fixture(scope="module")
 def promoted(place: Place) -> Run:
     """The first tick: nothing stands yet but the base."""
-    done = place.tick("again.yaml", "run")
+    done = place.tick("again.yaml")
     assert done.code == 0, done.output[-4000:]
     assert "promoted: the average rises by +" in done.output
     return place.latest()
@@ -163,11 +171,11 @@ def refused(place: Place, promoted: Run) -> Run:
     """The second tick, on the same data: killed in every step and resumed."""
     disturbance = Disturbance()
     before = place.standing
-    done = place.tick("again.yaml", "run", disturbance)
+    done = place.tick("again.yaml", disturbance)
     while done.code is None:
         assert done.left > 0, "a killed scheduler leaves its workers behind"
         assert place.standing.champion == before.champion
-        done = place.tick("again.yaml", "resume", disturbance)
+        done = place.resume(done, disturbance)
     assert done.code == 0, done.output[-4000:]
     assert "refused: the average shows no real difference: +0.0" in done.output
     assert not disturbance.waiting
@@ -228,7 +236,7 @@ def test_a_killed_shard_is_retried_and_a_poisoned_one_is_named(place: Place, ref
 
 def test_without_new_data_nothing_is_trained(place: Place, refused: Run) -> None:
     before = place.standing
-    done = place.tick("new.yaml", "run")
+    done = place.tick("new.yaml")
     assert done.code == 0, done.output[-4000:]
     assert "nothing trained: no new data since run RetrainFlow/" in done.output
     assert place.standing == before
