@@ -7,6 +7,7 @@ common form of colour blindness. Lines and bars are labelled where they are, not
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
@@ -57,8 +58,9 @@ class Picture:
         return buffer.getvalue()
 
 
-def spread(values: list[float], least: float) -> list[float]:
-    """Places for labels, at least `least` apart, each as near its value as the order allows.
+def spread(values: list[float], least: float, lowest: float = -math.inf) -> list[float]:
+    """Places for labels, at least `least` apart and none below `lowest`, each as near its value as
+    the order allows.
 
     >>> spread([0.5, 0.51, 0.9], 0.1)
     [0.455, 0.555, 0.9]
@@ -66,11 +68,12 @@ def spread(values: list[float], least: float) -> list[float]:
     order = sorted(range(len(values)), key=values.__getitem__)
     groups: list[tuple[list[int], float]] = []  # labels that touch, and their common centre
     for index in order:
-        members, centre = [index], values[index]
+        members, centre = [index], max(values[index], lowest)
         while groups and centre - groups[-1][1] < least * (len(members) + len(groups[-1][0])) / 2:
             earlier, _ = groups.pop()
             members = [*earlier, *members]
-            centre = sum(values[i] for i in members) / len(members)
+            middle = sum(values[i] for i in members) / len(members)
+            centre = max(middle, lowest + least * (len(members) - 1) / 2)
         groups.append((members, centre))
     placed = [0.0] * len(values)
     for members, centre in groups:

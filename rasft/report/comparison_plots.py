@@ -179,7 +179,8 @@ def _lines(axes: Any, means: Mapping[str, Sequence[statistics.Estimate]], number
 
 def _direct_labels(axes: Any, last: Mapping[str, float], x: float, least: float) -> None:
     """Each line's name beside its end, moved apart where they would touch."""
-    for place, (name, y) in enumerate(zip(last, spread(list(last.values()), least), strict=True)):
+    places = spread(list(last.values()), least, lowest=axes.get_ylim()[0])
+    for place, (name, y) in enumerate(zip(last, places, strict=True)):
         axes.text(x, y, name, color=COLOURS[place % len(COLOURS)], va="center", fontsize=9)
 
 

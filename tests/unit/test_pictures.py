@@ -80,3 +80,7 @@ def test_labels_keep_their_distance_and_their_order(values: list[float]) -> None
     assert sorted(range(len(values)), key=values.__getitem__) == sorted(
         range(len(values)), key=placed.__getitem__
     )
+
+
+def test_no_label_lies_below_the_lowest_place() -> None:
+    assert spread([0.0, 0.01, 0.02, 0.9], 0.1, lowest=0.0) == [0.0, 0.1, 0.2, 0.9]
