@@ -66,10 +66,12 @@ class RetrainFlow(RasftFlow):
     @step
     def promote(self):
         """Point at the new champion, or keep the old one and note the refusal; tag the run."""
+        name = f"{current.flow_name}/{current.run_id}"  # not that of a run killed before this step
         kind = Champion if self.verdict == "promoted" else Refusal
-        retraining.settle(self.config, from_plain(self.standing), kind(**self.outcome))
+        outcome = kind(**{**self.outcome, "run": name})
+        retraining.settle(self.config, from_plain(self.standing), outcome)
         namespace(None)
-        Run(f"{current.flow_name}/{current.run_id}").add_tag(self.verdict)
+        Run(name).add_tag(self.verdict)
         self.next(self.end)
 
     @step
