@@ -16,8 +16,7 @@ from flows.base import EveryStep
 from flows.cards import show
 from flows.rasft_flow import RasftFlow
 from flows.schedule import Scheduled
-from rasft import retraining
-from rasft.champion import Champion, Refusal, from_plain
+from rasft import champion, promotion, retraining
 
 
 @Scheduled
@@ -39,12 +38,12 @@ class RetrainFlow(RasftFlow):
     def idle(self):
         """Nothing new: the champion stays."""
         self.verdict = "nothing trained"
-        show([retraining.idle_section(from_plain(self.standing), self.reason)])
+        show([retraining.idle_section(champion.from_plain(self.standing), self.reason)])
         self.next(self.end)
 
     def checkpoints(self):
         """What is compared: the champion, or the base before the first one, and the candidate."""
-        reigning = from_plain(self.standing).champion
+        reigning = champion.from_plain(self.standing).champion
         return {
             "champion": self._saved(reigning.model) if reigning else self.base_model(),
             "candidate": self._saved(self.trained),
@@ -58,18 +57,16 @@ class RetrainFlow(RasftFlow):
         decision = retraining.judge(self.config, self.results, self.benchmarks)
         self.verdict = "promoted" if decision.promoted else "refused"
         self.reason, self.decision = "; ".join(decision.reasons), asdict(decision)
-        name = f"{current.flow_name}/{current.run_id}"
-        self.outcome = asdict(retraining.outcome(self.config, decision, self, name))
-        self.show_report(retraining.decision_section(decision, from_plain(self.standing)))
+        self.show_report(retraining.decision_section(decision, champion.from_plain(self.standing)))
         self.next(self.promote)
 
     @step
     def promote(self):
         """Point at the new champion, or keep the old one and note the refusal; tag the run."""
-        name = f"{current.flow_name}/{current.run_id}"  # not that of a run killed before this step
-        kind = Champion if self.verdict == "promoted" else Refusal
-        outcome = kind(**{**self.outcome, "run": name})
-        retraining.settle(self.config, from_plain(self.standing), outcome)
+        name = f"{current.flow_name}/{current.run_id}"
+        decision = promotion.from_plain(self.decision)
+        outcome = retraining.outcome(self.config, decision, self, name)
+        retraining.settle(self.config, champion.from_plain(self.standing), outcome)
         namespace(None)
         Run(name).add_tag(self.verdict)
         self.next(self.end)

@@ -10,7 +10,7 @@ from flows.base import BaseFlow
 from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, saves_models, show
 from flows.checkpointing import StoredCheckpoints
 from flows.recovery import UNMERGED, whole_and_lost
-from rasft import fitting, pipeline
+from rasft import evaluation, fitting, pipeline
 from rasft.data import preparation
 from rasft.fitting import work_of
 from rasft.report import reporting
@@ -67,7 +67,8 @@ class Ends(BaseFlow):
             setattr(self, table, pipeline.concat(getattr(branch, table) for branch in whole))
         self.manifests = [manifest for branch in whole for manifest in branch.manifests]
         self.merge_artifacts(inputs, exclude=UNMERGED)
-        self.notes = (*self.notes, *(f"the run lost {benchmark}" for benchmark in lost))
+        losses = [f"the run lost {benchmark}" for benchmark in lost]
+        self.notes = (*self.notes, *losses, *evaluation.engine_notes(self.manifests))
         self.accuracies, self.differences = pipeline.compare(self.config, self.results)
 
     def show_report(self, *first):

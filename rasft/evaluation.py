@@ -8,7 +8,7 @@ is judged by what it says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def _evaluate(
         "data_fingerprint": problems.fingerprint(to_table(rows, Problem)),
         "template_fingerprint": renderer.fingerprint(),
         "engine": sampler,
-        "engine_notes": list(source.notes),  # what was not as it should be
+        "engine_notes": list(source.notes),
         "dtype": config.model.dtype,
         "samples": samples,
         "sampling": asdict(sampling),
@@ -89,6 +89,15 @@ def stated(settings: VerificationConfig) -> VerificationConfig:
     """The verifiers' settings with math answers also taken from words."""
     math = settings.math.model_copy(update={"format": "stated"})
     return settings.model_copy(update={"math": math})
+
+
+def engine_notes(manifests: Iterable[Manifest]) -> list[str]:
+    """What was not as it should be with the engines that drew the samples, a line each."""
+    return [
+        f"{manifest['benchmark']}, {manifest['checkpoint']}: {note}"
+        for manifest in manifests
+        for note in manifest["engine_notes"]
+    ]
 
 
 def matrix(

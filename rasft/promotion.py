@@ -8,8 +8,9 @@ its interval is a bootstrap over problems, drawn within each benchmark.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,17 @@ class Decision:
     reasons: tuple[str, ...]
     average: Estimate | None  # candidate - champion, shares of 1; None where nothing was judged
     changes: tuple[BenchmarkChange, ...]
+
+
+def from_plain(values: Mapping[str, Any]) -> Decision:
+    """A Decision from what dataclasses.asdict made of one. Raises TypeError or KeyError."""
+    average = values["average"]
+    return Decision(
+        promoted=values["promoted"],
+        reasons=tuple(values["reasons"]),
+        average=Estimate(**average) if average else None,
+        changes=tuple(BenchmarkChange(**change) for change in values["changes"]),
+    )
 
 
 def decide(

@@ -17,6 +17,8 @@ from typing import Literal
 import psutil
 
 FLOWS = Path(__file__).parents[1] / "flows"
+# What a flow kept beside its test needs to import flows.base as the product's flows do.
+IMPORTS = {"PYTHONPATH": f"{FLOWS.parent}{os.pathsep}{FLOWS}"}
 Fault = Literal["none", "kill task", "kill scheduler"]
 SECONDS = 900.0  # of one command
 

@@ -34,7 +34,7 @@ def manifest(benchmark: str, checkpoint: str, model: str) -> dict:
         "benchmark": benchmark, "checkpoint": checkpoint, "model_fingerprint": model,
         "data_fingerprint": f"{benchmark} data", "template_fingerprint": "t", "engine": "e",
         "dtype": "bfloat16", "samples": 4, "seed": 0, "verifiers": {"math": "1"},
-        "sampling": {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 96},
+        "sampling": {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 96}, "engine_notes": [],
     }  # fmt: skip
 
 

@@ -10,6 +10,8 @@ import random
 
 from rasft.generated import Draft, Families
 
+LARGEST = 20  # to learn the sums of larger ones takes the tiny model longer than a minute
+
 
 def adding(draw: random.Random) -> Draft:
     """a + b."""
@@ -38,8 +40,6 @@ def adding_and_taking(draw: random.Random) -> Draft:
     steps = [f"{a}+{b}={a + b}", f"{a + b}-{c}={a + b - c}"]
     return _draft((a, b, c), f"{a}+{b}-{c}", steps, a + b - c)
 
-
-LARGEST = 20  # to learn the sums of larger ones takes this model longer than a minute
 
 FAMILIES: Families = {1: (adding, taking), 2: (adding_twice, adding_and_taking)}
 

@@ -247,6 +247,11 @@ def _notes(
         if column.name in AVERAGES
     ]
     notes += [f"{f.row}, seed {f.seed} ({f.run}) failed: {f.message}" for f in failed]
+    notes += [
+        f"{cell.benchmark}, {cell.row}, seed {cell.seed}: {note}"
+        for cell in found
+        for note in cell.source.manifest["engine_notes"]
+    ]
     return notes + _unlike(found)
 
 

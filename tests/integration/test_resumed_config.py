@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flow_driver import FLOWS, Fault, drive
+from flow_driver import IMPORTS, Fault, drive
 
 FLOW = Path(__file__).with_name("store_flow.py")
 CONFIG = "extends: demo\nresources: {default: {retries: 1, retry_minutes: 0}}\n"
@@ -10,10 +10,7 @@ CONFIG = "extends: demo\nresources: {default: {retries: 1, retry_minutes: 0}}\n"
 
 def test_a_task_that_is_lost_after_resume_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "again.yaml").write_text(CONFIG)
-    environment = {
-        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path),
-        "PYTHONPATH": f"{FLOWS}:{FLOWS.parent}",
-    }
+    environment = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path), **IMPORTS}
 
     def at_join(fault: Fault):
         return lambda task: fault if (task.step, task.attempt) == ("join", 0) else "none"

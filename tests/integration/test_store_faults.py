@@ -13,14 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from flow_driver import drive
+from flow_driver import IMPORTS, drive
 from integration.cluster.storage import BUCKET, KEYS, s3
 
 pytestmark = pytest.mark.whole
 
 FLOW = Path(__file__).with_name("store_flow.py")
-ROOT = Path(__file__).parents[2]
-IMPORTS = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'flows'}"}
 OUTAGE_SECONDS = 6.0  # of each kind
 
 

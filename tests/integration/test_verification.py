@@ -145,6 +145,8 @@ def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     assert manifest["sampling"]["max_new_tokens"] == 12
     assert manifest["verifiers"] == {"math": verification.version("math", SETTINGS)}
     assert evaluation.evaluate(*asked) == (rows, [manifest])
+    restarted = manifest | {"engine_notes": ["restarted: it hung"]}
+    assert evaluation.engine_notes([manifest, restarted]) == ["quiz, base: restarted: it hung"]
 
 
 def test_a_second_evaluation_makes_nothing(folder: Path, tmp_path: Path):

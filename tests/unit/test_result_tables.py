@@ -131,6 +131,13 @@ def test_another_verifier_is_noted() -> None:
     assert any("math500: verifiers differs" in note for note in table(found).notes)
 
 
+def test_an_engine_that_was_restarted_is_noted() -> None:
+    found = runs({"sft": 0.3}, seeds=1)
+    noted = [m | {"engine_notes": ["restarted: it hung"]} for m in found[0].manifests]
+    built = table([replace(found[0], manifests=noted)])
+    assert "math500, sft, seed 0: restarted: it hung" in built.notes
+
+
 def test_metrics_come_from_the_same_matrix() -> None:
     found = runs({"sft": 0.3}, seeds=1)
     avg, majority, passed = (

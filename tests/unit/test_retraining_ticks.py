@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rasft import champion, config_files, retraining
+from rasft import champion, config_files, promotion, retraining
 from rasft.champion import Champion, Refusal, Standing
 from rasft.config import Config
 from rasft.errors import MachineError, UserError
@@ -96,6 +96,7 @@ def test_every_decision_is_written_out(config: Config) -> None:
     assert text.startswith("**Promoted**: the average rises by +100.0")
     assert "The champion was run RetrainFlow/1." in text
     assert "| a | 9 | 0.0 | 100.0 | 2 |" in text
+    assert promotion.from_plain(dataclasses.asdict(decision)) == decision
     refused = decide(rows, ["a", "b"], config.schedule, config.evaluation, 0)
     text = retraining.decision_section(refused, Standing()).text
     assert text.startswith("**Refused**: benchmark b was not judged for both.")
