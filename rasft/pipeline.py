@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from rasft import plugins
+from rasft import known_scores, plugins
 from rasft.config import Config
+from rasft.known_scores import Response
 from rasft.ledger import Ledger, open_ledger
 from rasft.method import adaptive, aggregation, posterior, routing
 from rasft.method.posterior import Posterior, Stop
@@ -37,9 +38,6 @@ from rasft.results import accuracy
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.shards import LostShard
 from rasft.tables import from_table, shard_rows, to_table
-
-# problem_id, sample_index, prompt token ids, response token ids
-Response = tuple[str, int, tuple[int, ...], tuple[int, ...]]
 
 
 class Sampled(NamedTuple):
@@ -235,7 +233,11 @@ def _shard(config: Config, rows: pa.Table, routes: pa.Table, shard: int) -> list
 def _score(
     config: Config, folder: Path, sequences: Sequence[Response], ledger: Ledger
 ) -> list[SequenceScore]:
-    from rasft import scoring
+    dtype, tokens = config.model.dtype, config.training.micro_batch_tokens
 
-    tokens = config.training.micro_batch_tokens
-    return scoring.score_or_find(str(folder), sequences, config.model.dtype, tokens, ledger)
+    def score(missing: Sequence[Response]) -> list[SequenceScore]:
+        from rasft import scoring
+
+        return scoring.score(str(folder), missing, dtype, tokens)
+
+    return known_scores.score_or_find(folder, dtype, sequences, ledger, score)

@@ -18,16 +18,30 @@ from rasft.records import Problem
 
 Message = dict[str, str]
 
+# Names of the class that is nothing but the folder's tokenizer.json.
+GENERAL_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")
+
 
 def open_renderer(folder: Path, prompts: Mapping[str, PromptConfig]) -> Renderer:
     """The renderer of a model folder's tokenizer. Raises UserError if it cannot be loaded."""
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = _tokenizer_class(folder).from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot load the tokenizer of {folder}: {error}") from None
     return Renderer(tokenizer, prompts)
+
+
+def _tokenizer_class(folder: Path) -> Any:
+    """The class that AutoTokenizer would take, which imports torch before it has looked.
+
+    Most folders name the general one, and every task that renders a prompt is spared seconds.
+    """
+    import transformers
+
+    settings = folder / "tokenizer_config.json"
+    named = settings.is_file() and json.loads(settings.read_text("utf-8")).get("tokenizer_class")
+    general = transformers.PreTrainedTokenizerFast
+    return general if named in GENERAL_TOKENIZERS else transformers.AutoTokenizer
 
 
 class Renderer:

@@ -7,6 +7,7 @@ the order of the problems nor the number of shards changes it.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,7 +57,8 @@ def roll_out(
         stop_token_ids=(renderer.eos_token_id,),
         batch_invariant=settings.batch_invariant,
     )
-    determinism.check(plugin.NAME, engine_choice.gpu_missing() is None, options)
+    if options.batch_invariant:
+        determinism.check_invariance(plugin.NAME, engine_choice.gpu_missing() is None)
     sampling = Sampling(
         settings.temperature,
         settings.top_p,
@@ -173,6 +175,13 @@ def _stages(settings: RolloutConfig) -> tuple[range, range]:
 
 def context_tokens(model: Path) -> int:
     """The longest sequence the model reads, in tokens; unbounded where its config has none."""
+    stated = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    tokens = stated.get("text_config", stated).get("max_position_embeddings")
+    return int(tokens or _default_context_tokens(model))
+
+
+def _default_context_tokens(model: Path) -> int:
+    """Where the config leaves it to the model's class, which takes seconds to import."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(model).get_text_config()

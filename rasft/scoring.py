@@ -7,26 +7,21 @@ router reads the expert's loss from the same pass.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from rasft import models
-from rasft.ledger import Ledger
-from rasft.ledger.rows import ScoreRow, score_key
+from rasft.known_scores import Response
 from rasft.progress import track
 from rasft.records import SequenceScore, TrainingExample
 from rasft.training.batching import Layout, Rows, collate
 from rasft.training.forward import ResponseLogps, response_logps
 from rasft.training.language_model import DTYPES, load_model
 
-Sequence_ = tuple[str, int, tuple[int, ...], tuple[int, ...]]
-
 
 def score(
     model_path: str,
-    sequences: Sequence[Sequence_],
+    sequences: Sequence[Response],
     dtype: str,
     micro_batch_tokens: int,
     packed: bool = True,
@@ -50,38 +45,6 @@ def score(
     with torch.inference_mode(), torch.autocast(device.type, DTYPES[dtype], dtype != "float32"):
         scores = {row: score for done in shown for row, score in done.items()}
     return [scores[row] for row in range(len(examples))]
-
-
-def score_or_find(
-    model_path: str,
-    sequences: Sequence[Sequence_],
-    dtype: str,
-    micro_batch_tokens: int,
-    ledger: Ledger,
-) -> list[SequenceScore]:
-    """As `score`; a score that the ledger holds is taken from it, and a new one kept there.
-
-    The model is read only if a score is missing.
-    """
-    keys = [score_key(prompt, response) for _, _, prompt, response in sequences]
-    with ledger.scores(models.fingerprint(Path(model_path)), dtype) as shelf:
-        rows = shelf.find(keys)
-        missing = [s for s, key in zip(sequences, keys, strict=True) if key not in rows]
-        ledger.count("scores", reused=len(sequences) - len(missing), made=len(missing))
-        made = iter(score(model_path, missing, dtype, micro_batch_tokens) if missing else ())
-        scores = []
-        for sequence, key in zip(sequences, keys, strict=True):
-            if key in rows:
-                scores.append(_found(sequence, rows[key]))
-            else:
-                scores.append(next(made))
-                shelf.put(ScoreRow(key, scores[-1].reference_logps))
-        return scores
-
-
-def _found(sequence: Sequence_, row: ScoreRow) -> SequenceScore:
-    problem_id, sample_index, _, response = sequence
-    return SequenceScore(problem_id, sample_index, response, row.reference_logps)
 
 
 def _example(

@@ -13,9 +13,9 @@ from rasft.errors import UserError
 INVARIANT = "batch-invariant"
 
 
-def check(engine: str, has_gpu: bool, options: EngineOptions) -> None:
-    """Raise UserError where batch invariance is asked of an engine that does not have it."""
-    if options.batch_invariant and not (engine == "vllm" and has_gpu):
+def check_invariance(engine: str, has_gpu: bool) -> None:
+    """Raise UserError unless the engine can ignore what it samples side by side."""
+    if not (engine == "vllm" and has_gpu):
         where = "a GPU" if has_gpu else "a machine without a GPU"
         raise UserError(
             f"rollout.batch_invariant = true needs vllm on a GPU, and this is {engine} on {where}; "

@@ -10,11 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM
-
 from rasft.engines import Request, Sampling
-from rasft.training.language_model import DTYPES
 
 REQUEST = Request(prompt_ids=tuple(range(3, 19)), seed=0)  # ids that every vocabulary has
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=16)
@@ -23,6 +19,12 @@ TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of a logit
 
 def agrees(model: str, written: Sequence[int], dtype: str) -> bool:
     """Whether these are the checkpoint's own greedy tokens after the prompt of `REQUEST`."""
+    # Seconds of import, which a process that asks for no samples is to be spared.
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from rasft.training.language_model import DTYPES
+
     loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=DTYPES[dtype])
     loaded.eval()
     prompt = len(REQUEST.prompt_ids)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rasft import plugins
+from rasft.decoding.continuous_batching import TransformersEngine
 from rasft.errors import UserError
 from rasft.records import TrainingExample
 from rasft.training.example_store import ExampleStore
@@ -89,7 +90,7 @@ def test_engine_that_writes_something_else_is_found(
     """An engine that loses the last token of each prompt."""
     own = plugins.load("engines", "transformers")
 
-    class Losing(own.TransformersEngine):
+    class Losing(TransformersEngine):
         def generate(self, requests: Any, sampling: Any) -> Any:
             cut = [dataclasses.replace(each, prompt_ids=each.prompt_ids[:-1]) for each in requests]
             return super().generate(cut, sampling)
