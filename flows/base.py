@@ -1,21 +1,18 @@
 """What every flow shares: its config, its checkpoints as folders, its scratch space."""
 
-import atexit
-import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
-from metaflow import Config, FlowMutator, FlowSpec, load_model, user_step_decorator
+from metaflow import Config, FlowMutator, FlowSpec, user_step_decorator
 from metaflow.exception import MetaflowException
 
 import flows
 import rasft
 import sandbox
+from flows.model_store import saved_model
 from flows.placement import files_of_a_pod, place
 from flows.recovery import survive
 from rasft import config_files, models
@@ -111,35 +108,19 @@ class BaseFlow(FlowSpec):
 
     def policy(self) -> Path:
         """The folder of the starting policy: the warmed-up model, else the base."""
-        return self._saved(self.warmed_up) or self.base_model()
+        return saved_model(self.warmed_up) or self.base_model()
 
     def checkpoints(self) -> dict[str, Path]:
         """Every checkpoint to evaluate, in the order of their training."""
         found = {
             "base": self.base_model(),
-            "warmed_up": self._saved(self.warmed_up),
-            "trained": self._saved(self.trained),
+            "warmed_up": saved_model(self.warmed_up),
+            "trained": saved_model(self.trained),
         }
         return {name: folder for name, folder in found.items() if folder}
-
-    @staticmethod
-    def _saved(reference: dict | None) -> Path | None:
-        return _load(json.dumps(reference, sort_keys=True)) if reference else None
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """A scratch folder that is gone after the step, also when it fails."""
         with tempfile.TemporaryDirectory(prefix="rasft-") as folder:
             yield Path(folder)
-
-
-@cache
-def _load(reference: str) -> Path:
-    """The folder of a saved model, loaded once a task and gone when it ends.
-
-    Without `@model`: its card would start an interpreter every two seconds of the step.
-    """
-    folder = tempfile.mkdtemp(prefix="rasft-model-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    load_model(json.loads(reference), folder)
-    return Path(folder)

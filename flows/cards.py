@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from metaflow import card, current, model
+from metaflow import current
 from metaflow.cards import Image, Markdown, VegaChart
 
 from rasft import tables
@@ -11,15 +11,8 @@ from rasft.report.reporting import Section
 TRAINING = "training"  # the card of a training step
 # Each time a card is drawn, an interpreter is started for it: seconds of a core.
 CURVE_SECONDS = 30  # between two drawings of a growing curve
-SELDOM = 24 * 3600
-MODELS = "model_card"  # the card that `@model` would attach
 POINTS = 400  # of a curve, at most: the card is written again and again
 SHOWN = {"nll": "NLL, nats a token", "loss": "loss", "grad_norm": "gradient norm"}
-
-
-def saves_models(step):
-    """`@model`, whose own card would be drawn every two seconds until a model is saved."""
-    return model(card(type="blank", id=MODELS, refresh_interval=SELDOM)(step))
 
 
 def show(sections: list[Section]) -> None:

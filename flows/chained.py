@@ -1,7 +1,8 @@
 """A run that may be one round of a chain, and what it takes over from the round before."""
 
-from metaflow import Parameter, Run, current, namespace
+from metaflow import Parameter, Run, namespace
 
+from flows.model_store import save_model, saved_model
 from flows.stages import Supervised
 from rasft import fitting, pipeline, rounds
 from rasft.errors import UserError
@@ -30,7 +31,7 @@ class Chained(Supervised):
     @property
     def place(self):
         """Where in its chain this round's training stands."""
-        state = self._saved(self.carried_state)
+        state = saved_model(self.carried_state)
         return Place(
             number=self.round_number,
             rounds=self.config.rounds,
@@ -67,7 +68,7 @@ class Chained(Supervised):
 
     def policy(self):
         """The folder of this round's starting model."""
-        return self._saved(self.started_from) or self.reference()
+        return saved_model(self.started_from) or self.reference()
 
     def fit(self, folder, hooks):
         """From this round's starting model, at its place in the chain."""
@@ -78,7 +79,7 @@ class Chained(Supervised):
         """As every flow; the optimizer's state too, if another round follows."""
         super().keep(trained)
         state = trained.state
-        self.optimizer_state = state and current.model.save(str(state), label="optimizer")
+        self.optimizer_state = state and save_model(state, "optimizer")
 
 
 def finished(pathspec):

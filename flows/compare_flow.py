@@ -12,7 +12,8 @@ from pathlib import Path
 from metaflow import card, catch, current, step
 
 from flows.base import BaseFlow, EveryStep, config_of
-from flows.cards import saves_models, show
+from flows.cards import show
+from flows.model_store import save_model, saves_models
 from rasft import fitting, methods
 from rasft.data import preparation
 from rasft.errors import UserError
@@ -59,7 +60,7 @@ class CompareFlow(BaseFlow):
             trained = fitting.warm_up(
                 self.seeded(), self.warmup_problems, self.base_model(), folder
             )
-            self.warmed_up = trained and current.model.save(str(trained.folder), label="warmed_up")
+            self.warmed_up = trained and save_model(trained.folder, "warmed_up")
         self.next(self.sample)
 
     @catch(var="sample_failure")
@@ -90,7 +91,7 @@ class CompareFlow(BaseFlow):
                 shared = methods.Shared(**self.shared)
                 done = methods.train(config, shared, self.policy(), folder)
                 self.summary, self.curve = methods.account(done), done.curve.to_pylist()
-                self.trained = current.model.save(str(done.folder), label="trained")
+                self.trained = save_model(done.folder, "trained")
         self.next(self.evaluate)
 
     @catch(var="evaluate_failure")

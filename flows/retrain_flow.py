@@ -14,6 +14,7 @@ from metaflow import Run, card, current, namespace, step
 
 from flows.base import EveryStep
 from flows.cards import show
+from flows.model_store import saved_model
 from flows.rasft_flow import RasftFlow
 from flows.schedule import Scheduled
 from rasft import champion, promotion, retraining
@@ -45,8 +46,8 @@ class RetrainFlow(RasftFlow):
         """What is compared: the champion, or the base before the first one, and the candidate."""
         reigning = champion.from_plain(self.standing).champion
         return {
-            "champion": self._saved(reigning.model) if reigning else self.base_model(),
-            "candidate": self._saved(self.trained),
+            "champion": saved_model(reigning.model) if reigning else self.base_model(),
+            "candidate": saved_model(self.trained),
         }
 
     @card(type="blank")

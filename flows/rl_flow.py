@@ -8,7 +8,8 @@ import bootstrap  # noqa: F401 isort: skip
 from metaflow import card, step
 
 from flows.base import EveryStep, config_of
-from flows.cards import CURVE_SECONDS, TRAINING, saves_models
+from flows.cards import CURVE_SECONDS, TRAINING
+from flows.model_store import saves_models
 from flows.stages import Ends
 from rasft import fitting
 

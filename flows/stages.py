@@ -7,8 +7,9 @@ from pathlib import Path
 from metaflow import card, checkpoint, current, step
 
 from flows.base import BaseFlow
-from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, saves_models, show
+from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, show
 from flows.checkpointing import StoredCheckpoints
+from flows.model_store import save_model, saves_models
 from flows.recovery import UNMERGED, whole_and_lost
 from rasft import evaluation, fitting, pipeline
 from rasft.data import preparation
@@ -42,7 +43,7 @@ class Ends(BaseFlow):
                 self.config, self.warmup_problems, self.base_model(), folder, hooks
             )
             self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
-            self.warmed_up = trained and current.model.save(str(trained.folder), label="warmed_up")
+            self.warmed_up = trained and save_model(trained.folder, "warmed_up")
 
     @contextmanager
     def hooks(self):
@@ -57,7 +58,7 @@ class Ends(BaseFlow):
         """Store a finished training; the benchmarks are what comes next."""
         self.checkpoint, self.curve = asdict(trained.checkpoint), trained.curve
         self.training_summary, self.train_work = trained.summary, work_of(trained)
-        self.trained = current.model.save(str(trained.folder), label="trained")
+        self.trained = save_model(trained.folder, "trained")
         self.benchmarks = list(self.benchmark_problems)
 
     def join_results(self, inputs):

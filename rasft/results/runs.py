@@ -8,6 +8,8 @@ folder or one above it.
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -104,7 +106,9 @@ def fetch_trained(run_id: str, into: Path) -> TrainedRun:
     held = _artifacts(task)
     if "trained" not in held:
         raise UserError(f"run {run.pathspec} trained no model")
-    load_model(task["trained"].data, str(into))
+    with tempfile.TemporaryDirectory(prefix="rasft-links-") as links:
+        load_model(task["trained"].data, links)  # a local store gives links into itself
+        shutil.copytree(links, into)
     return TrainedRun(
         config=config_files.build(_plain(task["cfg"].data)),
         provenance=task["provenance"].data,

@@ -22,6 +22,7 @@ from metaflow.cards import get_cards
 from rasft import config_files, fitting, models
 from rasft.commands.export import export
 from rasft.report.model_card import CARD
+from rasft.results.runs import fetch_trained
 
 pytestmark = pytest.mark.whole
 
@@ -140,3 +141,5 @@ def test_run_is_exported_with_its_results(killed: Run, workplace: Path) -> None:
     assert "60 optimizer steps" in text
     assert "| heldout_math | 2 x 1 |" in text
     models.check(workplace / "exported")
+    fetch_trained(killed.pathspec, workplace / "stored")  # what the run keeps is left as it was
+    assert "| heldout_math | 2 x 1 |" not in (workplace / "stored" / CARD).read_text()
