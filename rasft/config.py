@@ -244,6 +244,7 @@ class TrainingConfig(Section):
     denominator: Literal["global", "micro_batch"] = "global"  # of the token loss
     lora: LoraSettings | None = None  # null trains all weights
     gradient_checkpointing: bool = False
+    compile: bool = False  # torch.compile each decoder layer: worth its time in long trainings
     spike_factor: Annotated[float, Field(gt=1)] | None = 4.0  # times the usual NLL: stop; null: no
     preflight: bool = False  # check model, rows and gradients before the first step
     checkpoint_minutes: Positive = 10.0  # save the training's state this often ...

@@ -22,8 +22,9 @@ UNTRAINED = frozenset({BASE})
 _FREE = (
     "name", "seed", "schedule", "verification", "data.score_shards", "rollout.shards",
     "rollout.max_sequences", "training.processes", "training.launcher", "training.preflight",
-    "training.micro_batch_tokens", "training.checkpoint_minutes", "training.checkpoint_steps",
-    "training.checkpoints_kept", "training.trackers", "training.spike_factor",
+    "training.micro_batch_tokens", "training.compile", "training.checkpoint_minutes",
+    "training.checkpoint_steps", "training.checkpoints_kept", "training.trackers",
+    "training.spike_factor",
 )  # fmt: skip
 
 

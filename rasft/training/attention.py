@@ -8,6 +8,7 @@ model's forward.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +22,13 @@ PACKED = "rasft_packed"
 UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")  # what models may ask for
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """Of the sequences in a packed row; torch.compile would compile anew for each bare tuple."""
+
+    values: tuple[int, ...]
+
+
 def packed_attention(
     module: torch.nn.Module,
     query: Tensor,
@@ -29,7 +37,7 @@ def packed_attention(
     attention_mask: Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    sequence_lengths: tuple[int, ...] = (),
+    sequence_lengths: Lengths | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Causal attention of each sequence; query, key, value are (1, heads, S, head size).
@@ -37,7 +45,7 @@ def packed_attention(
     Returns (1, S, heads, head size); without lengths all of it is one sequence. Raises UserError
     for attention of another kind, which is only right without packing.
     """
-    lengths = sequence_lengths or (query.shape[2],)
+    lengths = sequence_lengths.values if sequence_lengths else (query.shape[2],)
     _refuse(options, max(lengths))
     grouped = query.shape[1] != key.shape[1]
     parts = [torch.split(tensor, list(lengths), dim=2) for tensor in (query, key, value)]
@@ -61,4 +69,7 @@ def _refuse(options: dict[str, Any], longest: int) -> None:
         )
 
 
-AttentionInterface.register(PACKED, packed_attention)
+AttentionInterface.register(
+    PACKED,
+    torch.compiler.disable(packed_attention),  # type: ignore[no-untyped-call]
+)

@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 from rasft.errors import UserError
 from rasft.losses import LossInputs
 from rasft.records import TrainingExample
-from rasft.training.attention import PACKED
+from rasft.training.attention import PACKED, Lengths
 from rasft.training.batching import Batch, collate
 from rasft.training.head import fits, fused_logps
 
@@ -66,7 +66,9 @@ class ResponseLogps(nn.Module):
     def hidden(self, batch: Batch) -> Tensor:
         """The hidden states that predict the response tokens, (N, D)."""
         mask = batch.attention_mask_RS
-        extent = {"sequence_lengths": batch.lengths} if mask is None else {"attention_mask": mask}
+        extent: dict[str, Any] = {"attention_mask": mask}
+        if mask is None:
+            extent = {"sequence_lengths": Lengths(batch.lengths)}
         output = self.model.base_model(
             input_ids=batch.input_ids_RS,
             position_ids=batch.position_ids_RS,

@@ -25,6 +25,7 @@ from rasft.errors import UserError
 from rasft.losses import LossSettings, uses_kl
 from rasft.records import TrainingStep
 from rasft.training.batching import Batch, Layout, Order, Rows, collate, plan_step
+from rasft.training.compiling import compile_layers
 from rasft.training.example_store import ExampleStore
 from rasft.training.forward import ResponseLogps, loss_inputs, response_logps
 from rasft.training.jobs import TrainingJob
@@ -129,6 +130,8 @@ class Trainer:
 
     def _enter_training(self) -> None:
         """Training mode and gradient checkpointing, which works in training mode alone."""
+        if self.config.compile:
+            compile_layers(self.model)
         if self.config.gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         self.module.train()
