@@ -3,8 +3,7 @@
     python -m bench.train_step --sequences 16 --repeats 3 --gradient-sequences 2
     python -m bench.train_step --only "packed 2200" --repeats 2          a part of it
 
-The baseline runs the policy and the reference on padded micro-batches of two, with full logits and
-log-softmax at every position. Each variant changes what its name says; all of them train on the
+The baseline is `authors_step`. Each variant changes what its name says; all of them train on the
 same real sequences (MATH solutions) and take turns in one process, so that a busy machine slows
 them alike. Prints JSON: medians of wall and CPU time, speed and transient memory relative to the
 baseline, gradient error relative to a float64 oracle. On a busy machine read the CPU time, with
@@ -30,20 +29,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rasft import models, plugins
+from bench import authors_step
+from bench.authors_step import MICRO_BATCH, backward, pairs
+from rasft import models
 from rasft.config import ModelConfig
-from rasft.losses import LossInputs, LossSettings
 from rasft.records import TrainingExample
 from rasft.training.attention import PACKED
 from rasft.training.batching import Layout, collate
+from rasft.training.compiling import compile_layers
 from rasft.training.forward import response_logps
 from rasft.training.language_model import DTYPES, load_model, load_tokenizer
 from rasft.training.log import peak_memory_bytes
 
-MICRO_BATCH = 2  # the authors'
 BASELINE, SCORING = "authors", "scoring pass"
 Step = Callable[[Any], None]
-loss_of = plugins.load("losses", "rasft").token_loss
 
 
 def load_sequences(data: Path, tokenizer: Any, count: int, limit: int) -> list[TrainingExample]:
@@ -61,29 +60,6 @@ def load_sequences(data: Path, tokenizer: Any, count: int, limit: int) -> list[T
     raise SystemExit(f"only {len(rows)} rows of at most {limit} tokens")
 
 
-def full_logps(model: Any, batch: Any) -> Tensor:
-    """log-probs of every next token, (B, S - 1): full logits, all positions."""
-    logits = model(input_ids=batch.input_ids_RS, attention_mask=batch.attention_mask_RS).logits
-    logits = logits if logits.dtype == torch.float64 else logits.float()  # float64: the oracle
-    logps = logits[:, :-1].log_softmax(dim=-1)
-    return logps.gather(2, batch.input_ids_RS[:, 1:, None])[:, :, 0]
-
-
-def response_part(logps: Tensor, rows: Sequence[TrainingExample]) -> Tensor:
-    """(B, T) of the response tokens, 0 off the mask."""
-    parts = [logps[i, row.prompt_tokens - 1 : len(row.input_ids) - 1] for i, row in enumerate(rows)]
-    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
-
-
-def pairs(rows: Sequence[TrainingExample]) -> list[Sequence[TrainingExample]]:
-    return [rows[i : i + MICRO_BATCH] for i in range(0, len(rows), MICRO_BATCH)]
-
-
-def backward(logp_BT: Tensor, batch: Any, reference_BT: Tensor, tokens: int) -> None:
-    inputs = LossInputs(logp_BT, reference_BT, batch.mask_BT, batch.weights_B)
-    (loss_of(inputs, LossSettings()).loss_BT.sum() / tokens).backward()
-
-
 class Bench:
     """The policy, the reference, and the same sequences for every variant."""
 
@@ -95,6 +71,8 @@ class Bench:
         self.policy = response_logps(load_model(folder).to(self.device), packed=False)
         for parameter in self.policy.parameters():
             parameter.grad = torch.zeros_like(parameter)
+        compile_layers(self.policy.model)
+        torch.compiler.set_stance("force_eager")  # for every variant but one
         self.reference = load_model(folder).to(self.device)
         self.rows = self.scored()
 
@@ -119,18 +97,10 @@ class Bench:
         plan = Layout(budget, packed).split(range(len(self.rows)), lengths)
         return [[self.rows[i] for i in group] for group in plan]
 
-    def authors(self, cached: bool) -> None:
+    def authors(self, reference: Any | None) -> None:
         """Full logits in padded pairs; the reference is run, or read from the examples."""
         self.attend(packed=False)
-        for group in pairs(self.rows):
-            batch = collate(group, packed=False).to(self.device)
-            with self.autocast():
-                logp_BT = response_part(full_logps(self.policy.model, batch), group)
-                reference_BT = batch.reference_logp_BT
-                if not cached:
-                    with torch.no_grad():
-                        reference_BT = response_part(full_logps(self.reference, batch), group)
-            backward(logp_BT, batch, reference_BT, self.tokens)
+        authors_step.step(self.rows, self.policy.model, reference, self.autocast)
 
     def ours(self, groups: Sequence[Sequence[TrainingExample]], packed: bool) -> None:
         """Response positions alone, cached reference, in these micro-batches."""
@@ -140,6 +110,11 @@ class Bench:
             with self.autocast():
                 logp_BT = self.policy(batch)
             backward(logp_BT, batch, batch.reference_logp_BT, self.tokens)
+
+    def compiled(self, budget: int) -> None:
+        """`ours` with the layers as torch.compile made them."""
+        with torch.compiler.set_stance("default"):
+            self.ours(self.groups(budget, packed=True), packed=True)
 
     def checkpointed(self, budget: int) -> None:
         model = self.policy.model
@@ -152,8 +127,8 @@ class Bench:
     def variants(self) -> dict[str, Callable[[], Any]]:
         """Name -> a whole step, without the optimizer. Each adds one thing to the one before."""
         return {
-            BASELINE: lambda: self.authors(cached=False),
-            "cached reference": lambda: self.authors(cached=True),
+            BASELINE: lambda: self.authors(self.reference),
+            "cached reference": lambda: self.authors(None),
             "cached, response-only": lambda: self.unfused(pairs(self.rows), packed=False),
             "cached, response-only, packed 2200, unfused": lambda: self.unfused(
                 self.groups(2200, packed=True), packed=True
@@ -164,6 +139,7 @@ class Bench:
                 )
                 for budget in (1100, 2200, 4400)
             },
+            "fused head, packed 2200, compiled layers": lambda: self.compiled(2200),
             "fused head, packed 2200, checkpointing": lambda: self.checkpointed(2200),
             SCORING: self.scored,
         }
@@ -264,7 +240,7 @@ def gradient_errors(folder: Path, rows: list[TrainingExample]) -> dict[str, floa
     bench.policy.double()
     bench.reference.double()
     bench.policy.zero_grad(set_to_none=False)
-    bench.authors(cached=False)
+    bench.authors(bench.reference)
     oracle = bench.gradient()
     return {name: float((grad - oracle).norm() / oracle.norm()) for name, grad in got.items()}
 
