@@ -13,7 +13,7 @@ from metaflow import card, catch, current, step
 
 from flows.base import BaseFlow, EveryStep, config_of
 from flows.cards import show
-from flows.model_store import save_model, saves_models
+from flows.model_store import save_model
 from rasft import fitting, methods
 from rasft.data import preparation
 from rasft.errors import UserError
@@ -52,7 +52,6 @@ class CompareFlow(BaseFlow):
         self.next(self.warmup)
 
     @catch(var="warmup_failure")
-    @saves_models
     @step
     def warmup(self):
         """The expert stage, where configured: its model is where the cells of this seed start."""
@@ -79,7 +78,6 @@ class CompareFlow(BaseFlow):
         self.next(self.train, foreach="places")
 
     @catch(var="train_failure")
-    @saves_models
     @step
     def train(self):
         """One cell's training; the first branch has none."""

@@ -9,7 +9,6 @@ from metaflow import card, step
 
 from flows.base import EveryStep, config_of
 from flows.cards import CURVE_SECONDS, TRAINING
-from flows.model_store import saves_models
 from flows.stages import Ends
 from rasft import fitting
 
@@ -22,14 +21,12 @@ class RlFlow(Ends):
     cfg = config_of("demo_grpo")
 
     @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
-    @saves_models
     @step
     def warmup(self):
         """A short expert stage, where configured: its model is then the policy."""
         self.warm_up()
         self.next(self.train)
 
-    @saves_models
     @step
     def train(self):
         """Sample, verify and train, over and over; the result is reloaded before it counts."""

@@ -9,7 +9,7 @@ from metaflow import card, checkpoint, current, step
 from flows.base import BaseFlow
 from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, show
 from flows.checkpointing import StoredCheckpoints
-from flows.model_store import save_model, saves_models
+from flows.model_store import save_model
 from flows.recovery import UNMERGED, whole_and_lost
 from rasft import evaluation, fitting, pipeline
 from rasft.data import preparation
@@ -112,7 +112,6 @@ class Supervised(Ends):
 
     @checkpoint(load_policy="none", show_card=False)
     @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
-    @saves_models
     @step
     def warmup(self):
         """A short expert stage, where configured: its model is then policy and reference."""
@@ -126,7 +125,6 @@ class Supervised(Ends):
 
     @checkpoint(load_policy="none", show_card=False)
     @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
-    @saves_models
     @step
     def train(self):
         """Train on the weighted examples; the result is reloaded before the step succeeds."""
