@@ -173,8 +173,9 @@ def _lines(axes: Any, means: Mapping[str, Sequence[statistics.Estimate]], number
         ]
         axes.errorbar(x, y, yerr=reach, color=colour, marker="o", capsize=2, linewidth=1.5)
     last = [100 * found[-1].value for found in means.values()]
-    _direct_labels(axes, dict(zip(means, last, strict=True)), number - 1 + 0.2, 6.0)
-    axes.set_xlim(-0.4, number - 1 + 0.4 + 0.09 * max(map(len, means)))
+    edge = number - 1 + shift * (len(means) - 1) / 2  # where the last line ends
+    _direct_labels(axes, dict(zip(means, last, strict=True)), edge + shift, 6.0)
+    axes.set_xlim(-0.4, edge + 0.2 + 0.09 * max(map(len, means)))
 
 
 def _direct_labels(axes: Any, last: Mapping[str, float], x: float, least: float) -> None:
