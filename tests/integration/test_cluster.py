@@ -23,7 +23,8 @@ from tiny_model import build
 
 from sandbox.image import connect
 
-pytestmark = [pytest.mark.docker, pytest.mark.model, pytest.mark.whole]
+# Once for each state of its inputs the image is built: minutes.
+pytestmark = [pytest.mark.docker, pytest.mark.model, pytest.mark.timeout(1800)]
 
 CONFIG = """
 extends: demo
