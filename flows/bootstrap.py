@@ -11,7 +11,8 @@ root = Path(__file__).resolve().parent.parent
 # In a pod the flow's files lie loose in a folder named metaflow, and the packages are on the path:
 # the folder above would be found as the library of that name.
 if (root / "rasft").is_dir():
-    sys.path.insert(0, str(root))
+    # At the end: what pip knows of the installed package comes before a build's leftovers here.
+    sys.path.append(str(root))
 
 if os.environ.get("USER", "root") == "root" and "USERNAME" not in os.environ:
     os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root

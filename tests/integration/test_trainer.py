@@ -60,26 +60,6 @@ class TestTrainer:
         for mine, theirs in zip(cut.model.parameters(), whole.model.parameters(), strict=True):
             torch.testing.assert_close(mine.grad, theirs.grad, rtol=0, atol=1e-6)
 
-    @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own insides
-    def test_compiled_layers_have_the_same_gradient(
-        self, tmp_path: Path, base: Path, examples: list[TrainingExample]
-    ) -> None:
-        plain = open_trainer(tmp_path / "plain", base, examples, micro_batch_tokens=150)
-        compiled = open_trainer(
-            tmp_path / "compiled", base, examples, micro_batch_tokens=150, compile=True
-        )
-        compiles = torch._dynamo.utils.counters["stats"]
-        rows = plain.order.step(0)
-        plain.accumulate(0, rows)
-        assert not compiles["unique_graphs"]
-        compiled.accumulate(0, rows)
-        graphs = compiles["unique_graphs"]
-        assert graphs > 0
-        for mine, theirs in zip(compiled.model.parameters(), plain.model.parameters(), strict=True):
-            torch.testing.assert_close(mine.grad, theirs.grad, rtol=0, atol=1e-6)
-        compiled.accumulate(1, compiled.order.step(1))  # micro-batches of other lengths
-        assert compiles["unique_graphs"] == graphs
-
     def test_without_a_compiler_one_message_says_so(
         self, tmp_path: Path, base: Path, examples: list[TrainingExample], monkeypatch: Any
     ) -> None:

@@ -1,0 +1,48 @@
+"""Compiled layers: the same gradient, and one graph for batches of every size."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import tiny_model
+
+# In a process of its own, as training is: Metaflow changes `typing`, and torch's compiler cannot be
+# imported after it.
+GRADIENTS = """
+import json, sys
+from pathlib import Path
+import torch
+from tests.training_jobs import counting, open_trainer
+
+folder, base = map(Path, sys.argv[1:])
+rows = counting(base)
+plain = open_trainer(folder / "plain", base, rows, micro_batch_tokens=150)
+compiled = open_trainer(folder / "compiled", base, rows, micro_batch_tokens=150, compile=True)
+graphs = [torch._dynamo.utils.counters["stats"]["unique_graphs"]]
+for index in range(2):  # the second step's micro-batches have other lengths
+    for trainer in (plain, compiled):
+        trainer.accumulate(index, trainer.order.step(index))
+    graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+pairs = zip(plain.model.parameters(), compiled.model.parameters(), strict=True)
+print(json.dumps({
+    "graphs": graphs,
+    "apart": max(float((a.grad - b.grad).abs().max()) for a, b in pairs),
+}))
+"""
+
+
+def test_compiled_layers_have_the_same_gradient(tmp_path: Path) -> None:
+    base = tiny_model.build(tmp_path / "base")
+    done = subprocess.run(
+        [sys.executable, "-c", GRADIENTS, str(tmp_path), str(base)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["apart"] <= 2e-6
+    assert found["graphs"][0] == 0
+    assert 0 < found["graphs"][1] == found["graphs"][2]
