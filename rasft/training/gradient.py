@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from rasft.training.example_store import ExampleStore
 from rasft.training.jobs import EXAMPLES, GRADIENT, read_job
-from rasft.training.program import arguments_of, open_accelerator
+from rasft.training.program import arguments_of, end, open_accelerator
 from rasft.training.trainer import Trainer
 
 
@@ -30,7 +30,7 @@ def write_gradient(job_dir: Path, processes: int) -> None:
             if parameter.grad is not None
         }
         save_file(gradients, job_dir / GRADIENT)
-    accelerator.end_training()
+    end(accelerator)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -67,7 +68,20 @@ def train(job_dir: Path, processes: int) -> None:
     if accelerator.is_main_process:
         write_json(job_dir / SUMMARY, summarise(rows, processes, time.monotonic() - start))
         checkpoints.remove_all()
+    end(accelerator)
+
+
+def end(accelerator: Accelerator) -> None:
+    """Close the trackers and leave the others; of several processes this one ends here, with 0.
+
+    The destructor of gloo's process group can wait for ever for a process that has gone before
+    (seen with two on a busy machine), and by now there is nothing left to wait for.
+    """
     accelerator.end_training()
+    if accelerator.num_processes > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def open_accelerator(job: TrainingJob, processes: int, job_dir: Path) -> Accelerator:
