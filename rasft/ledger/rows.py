@@ -15,7 +15,7 @@ from typing import Any
 
 from rasft.records import Problem
 
-SCORING = 1  # raise it when a response's score under the same weights would change
+SCORING = 2  # raise it when a response's score under the same weights would change
 _UNJUDGED = ("id", "source", "expert_response")  # of a problem: they decide no verdict
 
 

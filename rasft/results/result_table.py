@@ -250,7 +250,7 @@ def _notes(
     notes += [
         f"{cell.benchmark}, {cell.row}, seed {cell.seed}: {note}"
         for cell in found
-        for note in cell.source.manifest["engine_notes"]
+        for note in cell.source.manifest.get("engine_notes", ())  # older runs have none
     ]
     return notes + _unlike(found)
 

@@ -138,6 +138,12 @@ def test_an_engine_that_was_restarted_is_noted() -> None:
     assert "math500, sft, seed 0: restarted: it hung" in built.notes
 
 
+def test_a_run_of_an_older_version_without_engine_notes_stands_in_the_table() -> None:
+    found = runs({"sft": 0.3}, seeds=1)
+    older = [{k: v for k, v in m.items() if k != "engine_notes"} for m in found[0].manifests]
+    assert table([replace(found[0], manifests=older)]).notes == table(found).notes
+
+
 def test_metrics_come_from_the_same_matrix() -> None:
     found = runs({"sft": 0.3}, seeds=1)
     avg, majority, passed = (
