@@ -17,8 +17,9 @@ WORKDIR /build
 COPY pyproject.toml constraints.txt wheel[s] ./
 RUN python3 -m venv --without-pip /opt/venv && python3 -c "import tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-engine = project['optional-dependencies']['vllm'] if '${DEVICE}' == 'cuda' else []; \
-print(*project['dependencies'], *engine, sep='\n')" > requirements.txt
+extras = project['optional-dependencies']; \
+of_gpu = extras['vllm'] + extras['liger'] if '${DEVICE}' == 'cuda' else []; \
+print(*project['dependencies'], *of_gpu, sep='\n')" > requirements.txt
 # A CPU image takes torch's CPU build where an index has it: gigabytes less. Bytecode is written
 # for what the steps import, a tenth of all there is; a pod could not write it.
 # Two folders, so two layers: torch and the CUDA libraries change seldom and are most of the size.

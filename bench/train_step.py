@@ -146,7 +146,7 @@ class Bench:
 
     def unfused(self, groups: Sequence[Sequence[TrainingExample]], packed: bool) -> None:
         """`ours` with the head in torch's own operations, by chunks."""
-        with mock.patch("rasft.training.forward.fits", return_value=False):
+        with mock.patch("rasft.training.forward.fused_for", return_value=None):
             self.ours(groups, packed)
 
     def attend(self, packed: bool) -> None:

@@ -2,8 +2,9 @@
 
 Only the positions that predict a response token go through the head, a chunk at a time, and each
 chunk's logits are computed again in the backward pass: no tensor of all positions times the
-vocabulary exists. On a CPU one fused function does this (`head`), elsewhere torch's own operations.
-Softmax in fp32, since a log-prob read from bf16 logits' softmax may be far off.
+vocabulary exists. A fused function does this where there is one (`head`, `liger`), elsewhere
+torch's own operations. Softmax in fp32, since a log-prob read from bf16 logits' softmax may be far
+off.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rasft.losses import LossInputs
 from rasft.records import TrainingExample
 from rasft.training.attention import PACKED, Lengths
 from rasft.training.batching import Batch, collate
-from rasft.training.head import fits, fused_logps
+from rasft.training.head import fused_for
 
 # Response positions that go through the head together. A CPU is fastest when a chunk's logits
 # stay near its caches (measured), a GPU when the head's gradient is seldom added to.
@@ -44,8 +45,9 @@ class ResponseLogps(nn.Module):
         """Log-probs of the response tokens, nats; with a reference (2, B, T), of which the second
         is KL(reference || this model) over the vocabulary at each position, nats."""
         hidden_ND = self.hidden(batch)
-        if reference is None and fits(head := self.model.get_output_embeddings()):
-            return _spread(fused_logps(hidden_ND, head.weight, batch.target_N), batch.mask_BT)
+        head = self.model.get_output_embeddings()
+        if reference is None and len(batch.target_N) and (fused := fused_for(head)):
+            return _spread(fused(hidden_ND, head.weight, batch.target_N), batch.mask_BT)
         size = CHUNK[hidden_ND.device.type]
         pieces = zip(torch.split(hidden_ND, size), torch.split(batch.target_N, size), strict=True)
         if reference is None:

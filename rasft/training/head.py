@@ -1,4 +1,4 @@
-"""Hidden states -> log-probs of the target tokens, on a CPU: a fused linear cross-entropy.
+"""Hidden states -> log-probs of the target tokens by a fused linear cross-entropy, on a CPU.
 
     z = W h,   log p(y) = z_y - logsumexp(z),   d log p(y) / dz = onehot(y) - softmax(z)
 
@@ -11,10 +11,14 @@ for each chunk, allocated, cast and added.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from rasft.training import liger
+from rasft.training.liger import compute_dtype, liger_logps
 
 ROWS = 512  # positions whose logits exist together: the head's gradient is added to so seldom
 TILE = 32  # of them in fp32
@@ -27,7 +31,7 @@ class FusedLogps(torch.autograd.Function):
     def forward(ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tensor:
         """Keeps the normalisers, not the logits."""
         weight_dtype, hidden_dtype = weight_VD.dtype, hidden_ND.dtype
-        compute = _compute_dtype(hidden_ND)
+        compute = compute_dtype(hidden_ND)
         hidden_ND, weight_VD = hidden_ND.to(compute), weight_VD.to(compute)
         logp_N = torch.empty(len(target_N), dtype=torch.float32)
         lse_N = torch.empty_like(logp_N)
@@ -60,10 +64,21 @@ class FusedLogps(torch.autograd.Function):
         return grad_ND.to(hidden_dtype), grad_VD, None
 
 
-def fits(head: nn.Module) -> bool:
-    """Whether a head is a plain product with a whole matrix on the CPU."""
+def fused_for(head: nn.Module) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
+    """The fused way for a head: this one on a CPU, liger-kernel's on a GPU; None where there is
+    none, or where the head is not a plain product with a whole matrix (a shard of one is not)."""
     plain = type(head) is nn.Linear and head.bias is None
-    return plain and type(head.weight) is nn.Parameter and head.weight.device.type == "cpu"
+    if not plain or not _is_whole(head):
+        return None
+    device = head.weight.device.type
+    if device == "cpu":
+        return fused_logps
+    return liger_logps if device == "cuda" and liger.installed() else None
+
+
+def _is_whole(head: Any) -> bool:
+    shape = (head.out_features, head.in_features)
+    return type(head.weight) is nn.Parameter and head.weight.shape == shape
 
 
 def fused_logps(hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tensor:
@@ -80,9 +95,3 @@ def _logit_gradient(z: Tensor, target: Tensor, lse: Tensor, upstream: Tensor) ->
 
 def _slices(start: int, stop: int, size: int) -> list[slice]:
     return [slice(i, min(i + size, stop)) for i in range(start, stop, size)]
-
-
-def _compute_dtype(tensor: Tensor) -> torch.dtype:
-    if torch.is_autocast_enabled("cpu"):
-        return torch.get_autocast_dtype("cpu")
-    return tensor.dtype

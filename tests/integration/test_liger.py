@@ -1,0 +1,74 @@
+"""liger-kernel's own Triton kernels, by Triton's interpreter on a CPU: the same log-probs and
+gradients as a float64 chain, and a training's gradient through them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import tiny_model
+
+# In a process of its own: Triton reads its setting when it is first imported.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+import torch
+from rasft.training import forward
+from rasft.training.liger import liger_logps
+from tests.training_jobs import counting, open_trainer
+
+def gradients(logps, dtype):
+    random = torch.Generator().manual_seed(1)
+    hidden = torch.randn(37, 24, generator=random)
+    weight = torch.randn(301, 24, generator=random)
+    target = torch.randint(301, (37,), generator=random)
+    above = torch.randn(37, generator=random)
+    hidden, weight = (v.to(dtype).requires_grad_() for v in (hidden, weight))
+    value = logps(hidden, weight, target)
+    (value * above).sum().backward()
+    return value.detach(), hidden.grad, weight.grad
+
+def chain(hidden, weight, target):
+    return (hidden @ weight.T).log_softmax(-1).gather(1, target[:, None])[:, 0]
+
+def apart(mine, theirs):
+    return [float((a.double() - b).norm() / b.norm()) for a, b in zip(mine, theirs, strict=True)]
+
+folder, base = map(Path, sys.argv[1:])
+rows = counting(base)
+trainers = [open_trainer(folder / name, base, rows, micro_batch_tokens=150) for name in "ab"]
+trainers[0].accumulate(0, trainers[0].order.step(0))
+asked = []
+def liger_for(head):
+    asked.append(head)
+    return liger_logps
+forward.fused_for = liger_for  # as on a GPU
+trainers[1].accumulate(0, trainers[1].order.step(0))
+pairs = zip(*(trainer.model.parameters() for trainer in trainers), strict=True)
+exact = gradients(chain, torch.float64)
+print(json.dumps({
+    "float32": apart(gradients(liger_logps, torch.float32), exact),
+    "bfloat16": apart(gradients(liger_logps, torch.bfloat16), exact),
+    "asked": len(asked),
+    "training": max(float((a.grad - b.grad).norm() / a.grad.norm()) for a, b in pairs),
+}))
+"""
+
+
+def test_ligers_head_has_the_gradient_of_every_token(tmp_path: Path) -> None:
+    base = tiny_model.build(tmp_path / "base")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path), str(base)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TRITON_INTERPRET": "1"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert max(found["float32"]) < 2e-6
+    assert 1e-5 < max(found["bfloat16"]) < 1e-2
+    assert found["asked"] > 1
+    assert found["training"] < 1e-5
