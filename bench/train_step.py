@@ -149,6 +149,11 @@ class Bench:
         with mock.patch("rasft.training.forward.fused_for", return_value=None):
             self.ours(groups, packed)
 
+    def exact_head(self) -> None:
+        """Unfused in padded pairs, with a float64 head: the error that is left is the layers'."""
+        with mock.patch("rasft.training.forward.token_logps", _exact_logps):
+            self.unfused(pairs(self.rows), packed=False)
+
     def attend(self, packed: bool) -> None:
         """Switch the policy's attention."""
         self.policy.model.set_attn_implementation(PACKED if packed else "sdpa")
@@ -156,6 +161,11 @@ class Bench:
     def gradient(self) -> Tensor:
         """All gradients of the last step in one vector, float64."""
         return torch.cat([p.grad.flatten().double() for p in self.policy.parameters()])
+
+
+def _exact_logps(head: Any, hidden_ND: Tensor, target_N: Tensor) -> Tensor:
+    logits_NV = hidden_ND.double() @ head.weight.double().T
+    return logits_NV.log_softmax(-1).gather(1, target_N[:, None])[:, 0].float()
 
 
 @dataclass(frozen=True)
@@ -238,6 +248,9 @@ def gradient_errors(folder: Path, rows: list[TrainingExample]) -> dict[str, floa
             bench.policy.zero_grad(set_to_none=False)
             step()
             got[name] = bench.gradient()
+    bench.policy.zero_grad(set_to_none=False)
+    bench.exact_head()
+    got["fp32 layers under a float64 head"] = bench.gradient()
     bench.policy.double()
     bench.reference.double()
     bench.policy.zero_grad(set_to_none=False)

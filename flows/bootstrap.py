@@ -14,6 +14,9 @@ if (root / "rasft").is_dir():
     # At the end: what pip knows of the installed package comes before a build's leftovers here.
     sys.path.append(str(root))
 
+# Metaflow starts the other nodes of a local training as `python`, which may be another one.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
 if os.environ.get("USER", "root") == "root" and "USERNAME" not in os.environ:
     os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root
 # The bars of other libraries become one endless line in a task's log.

@@ -70,11 +70,6 @@ class Chained(Supervised):
         """The folder of this round's starting model."""
         return saved_model(self.started_from) or self.reference()
 
-    def fit(self, folder, hooks):
-        """From this round's starting model, at its place in the chain."""
-        config, policy = self.round_config, self.policy()
-        return fitting.train(config, self.examples, policy, folder, hooks, self.place)
-
     def keep(self, trained):
         """As every flow; the optimizer's state too, if another round follows."""
         super().keep(trained)

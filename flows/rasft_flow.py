@@ -75,6 +75,11 @@ class RasftFlow(Chained):
     @step
     def collect(self, inputs):
         """Solvability, weights and training examples of all problems."""
+        self.weigh(inputs)
+        self.next(self.train)
+
+    def weigh(self, inputs):
+        """Solvability, weights and training examples, as artifacts."""
         whole, lost = whole_and_lost(inputs, "rollout", self.config)
         for table in (*SHARDED, "rollout_work", "verify_work"):
             setattr(self, table, pipeline.concat(getattr(branch, table) for branch in whole))
@@ -89,7 +94,6 @@ class RasftFlow(Chained):
         self.examples = pipeline.examples(
             self.config, self.problems, self.groups, scores, self.policy()
         )
-        self.next(self.train)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ class SftFlow(Supervised):
     @step
     def gather(self, inputs):
         """Each expert response is a training example."""
+        self.weigh(inputs)
+        self.next(self.train)
+
+    def weigh(self, inputs):
+        """The training examples, as artifacts."""
         for table in ("expert_scores", "score_work"):
             setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
         self.merge_artifacts(inputs)
@@ -37,7 +42,6 @@ class SftFlow(Supervised):
         self.examples = pipeline.examples(
             self.config, self.problems, self.groups, self.expert_scores, self.policy()
         )
-        self.next(self.train)
 
 
 if __name__ == "__main__":

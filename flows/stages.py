@@ -15,11 +15,15 @@ from rasft import evaluation, fitting, pipeline
 from rasft.data import preparation
 from rasft.fitting import work_of
 from rasft.report import reporting
-from rasft.training.launcher import Hooks
+from rasft.training.jobs import ALONE
+from rasft.training.launcher import Host
+from rasft.training.nodes import ONE_NODE
 
 
 class Ends(BaseFlow):
     """start -> warmup ... and ... evaluate* -> report -> end: how every training flow runs."""
+
+    SEVERAL_NODES = False  # whether it can train on more than one machine
 
     @step
     def start(self):
@@ -30,6 +34,7 @@ class Ends(BaseFlow):
     def prepare(self):
         """What the run starts from, as artifacts."""
         fitting.check_method(self.config, self.TRAINS)
+        fitting.check_nodes(self.config.training, self.SEVERAL_NODES)
         prepared = preparation.prepare(self.config)
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes
@@ -38,21 +43,26 @@ class Ends(BaseFlow):
 
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
-        with self.hooks() as hooks, self.work_folder() as folder:
+        with self.host() as host, self.work_folder() as folder:
             trained = fitting.warm_up(
-                self.config, self.warmup_problems, self.base_model(), folder, hooks
+                self.config, self.warmup_problems, self.base_model(), folder, host
             )
             self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
             self.warmed_up = trained and save_model(trained.folder, "warmed_up")
 
     @contextmanager
-    def hooks(self):
+    def host(self):
         """What surrounds a training: its checkpoints outlive the task, its curve is on the card."""
         stored = hasattr(current, "checkpoint")  # the step has @checkpoint
         keeper = StoredCheckpoints(self.config.training.checkpoints_kept) if stored else None
-        yield Hooks(keeper, LiveCurve().show)
-        if keeper:
+        host = Host(keeper, LiveCurve().show, self.node())
+        yield host
+        if keeper and host.node.is_first:
             keeper.forget()
+
+    def node(self):
+        """Which machine of its training this is."""
+        return ONE_NODE
 
     def keep(self, trained):
         """Store a finished training; the benchmarks are what comes next."""
@@ -119,19 +129,33 @@ class Supervised(Ends):
         self.score_shards = list(range(self.config.data.score_shards))
         self.next(self.score, foreach="score_shards")
 
-    def fit(self, folder, hooks):
-        """One training on the weighted examples."""
-        return fitting.train(self.config, self.examples, self.policy(), folder, hooks)
+    @property
+    def round_config(self):
+        """The config of this run's training."""
+        return self.config
+
+    @property
+    def place(self):
+        """Where in a chain of rounds this run's training stands."""
+        return ALONE
 
     @checkpoint(load_policy="none", show_card=False)
     @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
     @step
     def train(self):
         """Train on the weighted examples; the result is reloaded before the step succeeds."""
+        self.train_policy()
+        self.next(self.evaluate, foreach="benchmarks")
+
+    def train_policy(self):
+        """One training; the first node keeps what came of it."""
         policy = self.policy()
-        with self.hooks() as hooks, self.work_folder() as folder:
+        with self.host() as host, self.work_folder() as folder:
             self.checks = fitting.checked(self.config, self.examples, policy, folder)
-            trained = self.fit(folder, hooks)
+            job = self.round_config, self.examples, policy, folder, host, self.place
+            if not host.node.is_first:
+                fitting.assist(*job)
+                return
+            trained = fitting.train(*job)
             fitting.write_card(self.config, trained, self.provenance, self.checks)
             self.keep(trained)
-        self.next(self.evaluate, foreach="benchmarks")

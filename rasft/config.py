@@ -252,7 +252,8 @@ class TrainingConfig(Section):
     checkpoints_kept: Count = 2  # the newest ones; all are removed once the model is saved
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
     launcher: str = "ddp"  # a file of configs/accelerate/
-    processes: Count | None = None  # null: one for each GPU, or one on the CPU
+    processes: Count | None = None  # on each node; null: one for each GPU, or one on the CPU
+    nodes: Count = 1  # machines: several are for flows/rasft_nodes_flow.py and sft_nodes_flow.py
 
 
 class ReinforcementConfig(Section):

@@ -21,8 +21,9 @@ from rasft.prompts import open_renderer
 from rasft.records import EXPERT, Checkpoint, Problem, TrainingExample, Work
 from rasft.tables import from_table, to_table
 from rasft.training import jobs, launcher
+from rasft.training.command_line import world_size
 from rasft.training.jobs import ALONE, Place, TrainingJob
-from rasft.training.launcher import NO_HOOKS, Hooks
+from rasft.training.launcher import PLAIN, Host
 
 REWARDS = "rewards"
 FLOWS = {
@@ -59,6 +60,15 @@ def check_method(config: Config, trains: Collection[str]) -> None:
         )
 
 
+def check_nodes(training: TrainingConfig, several: bool) -> None:
+    """Raise UserError where the training asks for several nodes and this is no place for them."""
+    if training.nodes > 1 and not several:
+        raise UserError(
+            f"training.nodes is {training.nodes}, and this trains on one: run "
+            "flows/rasft_nodes_flow.py or flows/sft_nodes_flow.py, or set it to 1"
+        )
+
+
 def trains_on(method: str) -> str:
     """What a method trains on: the EXAMPLES of its loss plugin, or "rewards"."""
     if method in REINFORCEMENT:
@@ -67,7 +77,7 @@ def trains_on(method: str) -> str:
 
 
 def warm_up(
-    config: Config, problems: pa.Table, base: Path, folder: Path, hooks: Hooks = NO_HOOKS
+    config: Config, problems: pa.Table, base: Path, folder: Path, host: Host = PLAIN
 ) -> Trained | None:
     """The expert stage before the round: plain supervised training on problems of its own."""
     if config.warmup is None:
@@ -90,11 +100,12 @@ def warm_up(
             "method": "sft",
             "loss": {},
             "max_steps": None,
+            "nodes": 1,
             **config.warmup.model_dump(exclude={"problems"}),
         }
     )
     rows_of = to_table(examples, TrainingExample)
-    return _fit(config, settings, rows_of, base, folder, "warmup", hooks)
+    return _fit(config, settings, rows_of, base, folder, "warmup", host)
 
 
 def checked(
@@ -127,11 +138,20 @@ def train(
     rows: pa.Table,
     policy: Path,
     folder: Path,
-    hooks: Hooks = NO_HOOKS,
+    host: Host = PLAIN,
     place: Place = ALONE,
 ) -> Trained:
-    """Train the policy on weighted examples in a process group of its own."""
-    return _fit(config, config.training, rows, policy, folder, "train", hooks, place)
+    """Train the policy on weighted examples in a process group of its own, or of several nodes."""
+    return _fit(config, config.training, rows, policy, folder, "train", host, place)
+
+
+def assist(
+    config: Config, rows: pa.Table, policy: Path, folder: Path, host: Host, place: Place = ALONE
+) -> None:
+    """Take part in the same training as a node that is not the first, which keeps the result."""
+    job = TrainingJob(str(policy), config.training, config.model.dtype, config.seed, place)
+    jobs.write_job(folder, job, rows)
+    launcher.launch_kept(folder, config.training, host)
 
 
 def reinforce(config: Config, rows: pa.Table, policy: Path, folder: Path) -> Trained:
@@ -139,7 +159,7 @@ def reinforce(config: Config, rows: pa.Table, policy: Path, folder: Path) -> Tra
     from rasft.training import reinforcement_jobs
 
     job = reinforcement_jobs.ReinforcementJob(str(policy), config)
-    job.shape(rows.num_rows, launcher.world_size(config.training))
+    job.shape(rows.num_rows, world_size(config.training))
     reinforcement_jobs.write_job(folder, job, rows)
     summary = launcher.launch(folder, config.training, module="rasft.training.reinforcement")
     return _trained(policy, folder, summary, work=())
@@ -171,16 +191,23 @@ def _fit(
     model: Path,
     folder: Path,
     stage: str,
-    hooks: Hooks,
+    host: Host,
     place: Place = ALONE,
 ) -> Trained:
-    """Train, or take the same training from the ledger."""
+    """Train, or take the same training from the ledger.
+
+    Several nodes do not ask the ledger: they might not find the same in it.
+    """
+    check_nodes(settings, several=host.node.count == settings.nodes)
     job = TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
     jobs.write_job(folder, job, rows)
     ledger = open_ledger(config.ledger)
-    summary = trainings.train_once(
-        ledger, job, folder, lambda: launcher.launch_kept(folder, settings, hooks)
-    )
+
+    def launch() -> Mapping[str, Any]:
+        return launcher.launch_kept(folder, settings, host)
+
+    alone = settings.nodes == 1
+    summary = trainings.train_once(ledger, job, folder, launch) if alone else launch()
     return _trained(model, folder, summary, ledger.work(stage))
 
 

@@ -109,6 +109,7 @@ def steps(
     taught = warmup.problems * warmup.epochs * tokens if warmup else 0.0
     scored = round_problems * tokens / config.data.score_shards
     trained = round_problems * config.training.epochs * tokens
+    nodes = config.training.nodes
     evaluated = sum(drawn) / max(1, len(drawn)) * evaluation.max_new_tokens / 2
     planned = [
         StepPlan("start", 1),
@@ -119,7 +120,7 @@ def steps(
         StepPlan("rollout", rollout.shards, samples * rollout.max_new_tokens / 2, "generate"),
         StepPlan("verify", rollout.shards, samples, "verify"),
         StepPlan("collect", 1),
-        StepPlan("train", 1, trained, "train"),
+        StepPlan("train", nodes, trained / nodes, "train"),
         StepPlan("evaluate", len(benchmarks), evaluated, "generate"),
         StepPlan("report", 1),
         StepPlan("end", 1),

@@ -36,6 +36,9 @@ STEPS = (
     "sample",
     "spread",
     "round",
+    "spread_nodes",
+    "join_nodes",
+    "spread_benchmarks",
     "end",
 )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,13 @@ from safetensors.torch import load_file
 
 from rasft import tables
 from rasft.config import TrainingConfig
+from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample, TrainingStep
 from rasft.scoring import score
 from rasft.training.example_store import ExampleStore
 from rasft.training.jobs import CURVE, EXAMPLES, MODEL, TrainingJob, read_job, write_job
+from rasft.training.launcher import launch
+from rasft.training.nodes import Node
 from rasft.training.program import open_accelerator
 from rasft.training.trainer import Trainer
 
@@ -87,3 +93,29 @@ def what_was_trained(folder: Path) -> list[tuple[int, int, int, float]]:
 
 def quiet(line: str) -> None:
     """Swallow the program's lines."""
+
+
+def on_two_nodes(
+    folders: list[Path],
+    on_line: Callable[[str], None] = quiet,
+    on_checkpoint: Callable[[Path], None] | None = None,
+) -> list[dict | Exception]:
+    """What each node's launch returns or raises; the first one's lines and checkpoints are told."""
+    port = _free_port()
+
+    def one(rank: int) -> dict | Exception:
+        node, training = Node(rank, 2, port=port), read_job(folders[rank]).training
+        told = (on_line, on_checkpoint) if rank == 0 else (quiet, None)
+        try:
+            return launch(folders[rank], training, *told, node=node)
+        except (UserError, MachineError) as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, range(2)))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

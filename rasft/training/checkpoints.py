@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pyarrow as pa
 from accelerate import Accelerator
+from accelerate.utils import gather_object
+from accelerate.utils.constants import RNG_STATE_NAME
 from safetensors import SafetensorError
 
 from rasft import tables
@@ -65,14 +67,13 @@ class Checkpoints:
         Those of another job are removed. `planned` says what the first so many steps are to train
         on: a checkpoint that trained on other sequences is a MachineError.
         """
-        if self.accelerator.is_main_process:
+        if self.accelerator.is_local_main_process:
             for checkpoint in found(self.folder):
                 if job_of(checkpoint) != self.digest:
                     _remove(checkpoint)
         self.accelerator.wait_for_everyone()
-        if not (whole := found(self.folder)):
+        if not (newest := self._newest_everywhere()):
             return [], planned(0)
-        newest = whole[-1]
         rows = tables.from_table(tables.read(newest / CURVE), TrainingStep)
         consumed = tables.read(newest / CONSUMED)
         if not consumed.equals(planned(len(rows))):
@@ -94,16 +95,41 @@ class Checkpoints:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
         self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(str(partial))
-        self.accelerator.wait_for_everyone()
+        save_state(self.accelerator, partial)
         if self.accelerator.is_main_process:
             tables.write(tables.to_table(rows, TrainingStep), partial / CURVE)
             tables.write(consumed, partial / CONSUMED)
             write_json(partial / POSITION, {"job": self.digest, "steps": len(rows)})
 
+    def _newest_everywhere(self) -> Path | None:
+        """The newest checkpoint that lies on the disk of every node; newer ones are removed."""
+        names = {path.name for path in found(self.folder)}
+        common = names.intersection(*gather_object([sorted(names)]))
+        newest = max(common, default="")
+        if self.accelerator.is_local_main_process:
+            for name in names:
+                if name > newest:
+                    _remove(self.folder / name)
+        return self.folder / newest if common else None
+
     def _drop_old(self) -> None:
         for old in found(self.folder)[: -self.kept]:
             _remove(old)
+
+
+def save_state(accelerator: Accelerator, folder: Path) -> None:
+    """Accelerate's state, whole on the first node; every process calls.
+
+    Each process writes its own random numbers, to its own node's disk.
+    """
+    accelerator.save_state(str(folder))
+    mine = folder / f"{RNG_STATE_NAME}_{accelerator.process_index}.pkl"
+    for name, content in gather_object([(mine.name, mine.read_bytes())]):
+        if accelerator.is_main_process and not (folder / name).exists():
+            (folder / name).write_bytes(content)
+    if accelerator.is_local_main_process and not accelerator.is_main_process:
+        shutil.rmtree(folder)
+    accelerator.wait_for_everyone()
 
 
 def found(folder: Path) -> list[Path]:

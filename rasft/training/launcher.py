@@ -1,7 +1,6 @@
 """Start the training program by Accelerate in a process group of its own, and watch over it.
 
-One process on a CPU, one for each GPU, or as many as the config says. Several processes on a CPU
-go through torchrun: `accelerate launch --cpu --num_processes 2` silently runs one.
+Its lines are read as they come, its checkpoints handed on, and it ends with this process.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -22,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from rasft.config import TrainingConfig
-from rasft.config_files import CONFIGS
 from rasft.errors import MachineError, UserError
 from rasft.losses import LossSettings
+from rasft.training.command_line import PROGRAM, command, environment, world_size
 from rasft.training.jobs import (
     CURVE,
     ERROR,
@@ -37,26 +35,28 @@ from rasft.training.jobs import (
     digest_of,
 )
 from rasft.training.keeping import Keeper
+from rasft.training.nodes import ONE_NODE, Node
 
-LAUNCHERS = CONFIGS / "accelerate"
 SECONDS_TO_SAVE = 30.0  # between the order to end and the kill
 TAIL_LINES = 30
 
 
 @dataclass(frozen=True)
-class Hooks:
-    """What surrounds a training: what keeps its checkpoints, and who watches its curve grow."""
+class Host:
+    """What surrounds a training: what keeps its checkpoints, who watches its curve grow, and which
+    of its nodes this is."""
 
     keeper: Keeper | None = None
     on_curve: Callable[[Path], None] | None = None  # called with the Parquet file, now and then
+    node: Node = ONE_NODE
 
 
-NO_HOOKS = Hooks()
+PLAIN = Host()
 
 
-def launch_kept(job_dir: Path, training: TrainingConfig, hooks: Hooks) -> dict[str, Any]:
+def launch_kept(job_dir: Path, training: TrainingConfig, host: Host) -> dict[str, Any]:
     """As `launch`, from the job's newest kept checkpoint on; new ones are kept as they come."""
-    keeper, on_curve = hooks.keeper, hooks.on_curve
+    keeper, on_curve, node = host.keeper, host.on_curve, host.node
     digest = digest_of(job_dir)
 
     def on_line(line: str) -> None:
@@ -65,10 +65,12 @@ def launch_kept(job_dir: Path, training: TrainingConfig, hooks: Hooks) -> dict[s
             on_curve(job_dir / CURVE)
 
     if not keeper:
-        return launch(job_dir, training, on_line)
+        return launch(job_dir, training, on_line, node=node)
     keep = keeper.keep
     keeper.restore(digest, job_dir)
-    return launch(job_dir, training, on_line, lambda checkpoint: keep(checkpoint, digest))
+    return launch(
+        job_dir, training, on_line, lambda checkpoint: keep(checkpoint, digest), node=node
+    )
 
 
 def launch(
@@ -76,9 +78,10 @@ def launch(
     training: TrainingConfig,
     on_line: Callable[[str], None] = print,
     on_checkpoint: Callable[[Path], None] | None = None,
-    module: str = "rasft.training.program",
+    module: str = PROGRAM,
+    node: Node = ONE_NODE,
 ) -> dict[str, Any]:
-    """Train the job that was laid out for the module; returns its summary.
+    """Train the job that was laid out for the module; returns its summary, on the first node.
 
     Each line that the program writes goes to `on_line`, and each whole checkpoint's folder to
     `on_checkpoint`, which must take what it wants of it at once: the program removes it once
@@ -91,12 +94,12 @@ def launch(
     clear_outputs(job_dir)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     process = subprocess.Popen(
-        command(job_dir, training, module),
+        command(job_dir, training, module, node),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=environment(world_size(training)),
+        env=environment(world_size(training) * node.sharers),
         start_new_session=True,
     )
     try:
@@ -109,64 +112,7 @@ def launch(
             process.wait()
     finally:
         _end(process)
-    return _result(job_dir, process.returncode, tail)
-
-
-def world_size(training: TrainingConfig) -> int:
-    """Processes of a training: as configured, else one for each GPU, else one."""
-    return training.processes or max(1, _gpus())
-
-
-def command(
-    job_dir: Path, training: TrainingConfig, module: str = "rasft.training.program"
-) -> list[str]:
-    """The command line that trains the job, or runs another module on it.
-
-    Raises UserError for an unknown launcher.
-    """
-    processes = world_size(training)
-    program = ["-m", module, str(job_dir), "--processes", str(processes)]
-    settings = _launcher_file(training.launcher)
-    accelerate = ["-m", "accelerate.commands.launch", "--config_file", str(settings)]
-    if _gpus():
-        clipping = f"--gradient_clipping={training.max_grad_norm}"  # DeepSpeed alone reads it
-        shape = [f"--num_processes={processes}", "--main_process_port=0", clipping]
-        return [sys.executable, *accelerate, *shape, *program]
-    if training.launcher != "ddp":
-        raise UserError(
-            f"training.launcher = {training.launcher!r} needs a GPU; on a CPU it is 'ddp'"
-        )
-    if processes == 1:
-        return [sys.executable, *accelerate, "--cpu", "--num_processes=1", *program]
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return [sys.executable, *torchrun, *program]
-
-
-def _gpus() -> int:
-    import torch  # here, so that a scheduler that only imports the flow stays light
-
-    return torch.cuda.device_count()
-
-
-def _launcher_file(name: str) -> Path:
-    path = LAUNCHERS / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in LAUNCHERS.glob("*.yaml")))
-        raise UserError(f"training.launcher = {name!r} is no file of {LAUNCHERS}; known: {known}")
-    return path
-
-
-def environment(processes: int) -> dict[str, str]:
-    """This process's, so that the program finds this rasft, and shares the cores."""
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    threads = max(1, (os.cpu_count() or 1) // processes)
-    return {
-        **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "PYTHONPATH": os.pathsep.join(paths),
-        "TOKENIZERS_PARALLELISM": "false",
-    }
+    return _result(job_dir, process.returncode, tail, node)
 
 
 @contextlib.contextmanager
@@ -201,9 +147,11 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _result(job_dir: Path, code: int, tail: deque[str]) -> dict[str, Any]:
+def _result(job_dir: Path, code: int, tail: deque[str], node: Node) -> dict[str, Any]:
     if (job_dir / ERROR).is_file():
         raise UserError(json.loads((job_dir / ERROR).read_text(encoding="utf-8"))["message"])
+    if code == 0 and not node.is_first:
+        return {}
     if code != 0 or not (job_dir / MODEL).is_dir() or not (job_dir / SUMMARY).is_file():
         if said := [line for line in tail if line.startswith(FAILED)]:
             raise MachineError(said[0])

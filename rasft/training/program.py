@@ -18,12 +18,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import gather_object, set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingStep
-from rasft.training.checkpoints import Checkpoints
+from rasft.training.checkpoints import Checkpoints, save_state
 from rasft.training.example_store import ExampleStore
 from rasft.training.jobs import (
     CHECKPOINTS,
@@ -56,17 +56,20 @@ def train(job_dir: Path, processes: int) -> None:
     start = time.monotonic()
     job = read_job(job_dir)
     accelerator = open_accelerator(job, processes, job_dir)
+    digest = digest_of(job_dir)
+    check_same_job(digest)
     set_seed(job.seed, device_specific=True)
     trainer = Trainer(job, ExampleStore(job_dir / EXAMPLES), accelerator)
     kept = job.training.checkpoints_kept
-    checkpoints = Checkpoints(job_dir / CHECKPOINTS, digest_of(job_dir), accelerator, kept)
+    checkpoints = Checkpoints(job_dir / CHECKPOINTS, digest, accelerator, kept)
     start_trackers(accelerator, job.training)
     rows = run_steps(trainer, checkpoints, job_dir)
     save_trained(trainer, job, job_dir)
     if job.place.is_followed and not trainer.adapted:
-        accelerator.save_state(str(job_dir / STATE))
+        save_state(accelerator, job_dir / STATE)
     if accelerator.is_main_process:
         write_json(job_dir / SUMMARY, summarise(rows, processes, time.monotonic() - start))
+    if accelerator.is_local_main_process:
         checkpoints.remove_all()
     end(accelerator)
 
@@ -103,6 +106,15 @@ def open_accelerator(job: TrainingJob, processes: int, job_dir: Path) -> Acceler
             "in configs/accelerate"
         )
     return accelerator
+
+
+def check_same_job(digest: str) -> None:
+    """Raise UserError unless every process was given the same job."""
+    if len(jobs := set(gather_object([digest]))) > 1:
+        raise UserError(
+            f"the nodes were given {len(jobs)} different jobs: model, settings and examples must "
+            "be the same on each"
+        )
 
 
 def summarise(rows: Sequence[TrainingStep], processes: int, seconds: float) -> dict[str, Any]:

@@ -112,10 +112,17 @@ def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path
         assert part in rebuilt
 
 
-def test_sft_refuses_a_method_of_rollouts(workplace: Path) -> None:
-    config = write("rasft.yaml", "training: {method: rasft}", workplace)
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ("method: rasft", "run flows/rasft_flow.py, or set one of: asft, dft"),
+        ("nodes: 2", "training.nodes is 2, and this trains on one: run flows/rasft_nodes_flow.py"),
+    ],
+)
+def test_sft_refuses_what_is_for_another_flow(training: str, message: str, workplace: Path) -> None:
+    config = write("other.yaml", f"training: {{{training}}}", workplace)
     command = [sys.executable, str(FLOWS / "sft_flow.py"), "--config", "cfg", config, "run"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
-    assert "run flows/rasft_flow.py, or set one of: asft, dft" in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

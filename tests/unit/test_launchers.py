@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils.launch import prepare_multi_gpu_env
 
 from rasft.config import TrainingConfig
-from rasft.training import launcher
+from rasft.errors import UserError
+from rasft.training import command_line
+from rasft.training.nodes import PORTS, Node, port_of
 
-FILES = sorted(launcher.LAUNCHERS.glob("*.yaml"))
+FILES = sorted(command_line.LAUNCHERS.glob("*.yaml"))
 KINDS = {"ddp": "MULTI_GPU", "fsdp2": "FSDP", "deepspeed_zero3": "DEEPSPEED"}
 
 
@@ -33,9 +36,9 @@ def test_command_on_gpus_is_what_accelerate_takes(
 ) -> None:
     """Parsed by accelerate's own parser, with its file: four processes, and clipping as configured
     even where the file speaks of DeepSpeed."""
-    monkeypatch.setattr(launcher, "_gpus", lambda: 4)
+    monkeypatch.setattr(command_line, "_gpus", lambda: 4)
     training = TrainingConfig(launcher=path.stem, max_grad_norm=0.5)
-    line = launcher.command(Path("job"), training)
+    line = command_line.command(Path("job"), training)
     arguments = launch_command_parser().parse_args(line[line.index("--config_file") :])
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     arguments, _, _ = _validate_launch_command(arguments)
@@ -45,3 +48,39 @@ def test_command_on_gpus_is_what_accelerate_takes(
     assert arguments.training_script == "rasft.training.program"
     assert arguments.use_deepspeed == (path.stem == "deepspeed_zero3")
     assert arguments.use_fsdp == (path.stem == "fsdp2")
+
+
+@pytest.mark.parametrize("name", ["ddp", "fsdp2"])
+def test_command_of_a_node_is_what_accelerate_takes(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of three machines with two GPUs each: six processes that meet at the first."""
+    monkeypatch.setattr(command_line, "_gpus", lambda: 2)
+    node = Node(rank=1, count=3, address="10.0.0.7", port=23456)
+    line = command_line.command(Path("job"), TrainingConfig(launcher=name, nodes=3), node=node)
+    arguments = launch_command_parser().parse_args(line[line.index("--config_file") :])
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    arguments, _, _ = _validate_launch_command(arguments)
+    environment = prepare_multi_gpu_env(arguments)
+    assert environment
+    assert (arguments.num_processes, arguments.nproc_per_node) == (6, "2")
+    assert (int(arguments.nnodes), int(arguments.node_rank)) == (3, 1)
+    assert (arguments.main_process_ip, arguments.main_process_port) == ("10.0.0.7", 23456)
+    assert arguments.training_script_args == ["job", "--processes", "6"]
+
+
+def test_checkpoints_in_parts_are_for_one_node() -> None:
+    training = TrainingConfig(launcher="deepspeed_zero3", nodes=2)
+    with pytest.raises(UserError, match=r"a part of each checkpoint on every node.*use 'fsdp2'"):
+        command_line.command(Path("job"), training, node=Node(count=2))
+
+
+def test_a_second_try_takes_another_port() -> None:
+    first, second = (port_of(f"1/train/{attempt}") for attempt in range(2))
+    assert first != second
+    assert {first, second} <= set(PORTS)
+
+
+def test_nodes_that_meet_on_one_machine_share_its_cores() -> None:
+    assert Node(count=2).sharers == 2
+    assert Node(count=2, address="10.0.0.7").sharers == 1

@@ -30,6 +30,17 @@ def test_the_work_of_the_demo() -> None:
     assert planned["gather"].gpus == planned["rollout"].gpus == 0
 
 
+def test_nodes_share_the_training() -> None:
+    training = DEMO.training.model_copy(update={"nodes": 4})
+    together = DEMO.model_copy(update={"training": training})
+    one, four = (
+        {each.step: each for each in steps(config, 192, {"a": 1}, {"train": 8})}["train"]
+        for config in (DEMO, together)
+    )
+    assert (four.tasks, four.gpus) == (4, 8)
+    assert four.work == one.work / 4
+
+
 def test_more_work_is_never_less_time() -> None:
     small, large = (
         total(each.seconds for each in estimate(steps(DEMO, count, {"a": count}, {}), []))

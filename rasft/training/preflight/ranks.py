@@ -15,7 +15,7 @@ from torch import Tensor
 from rasft import tables
 from rasft.errors import MachineError
 from rasft.records import TrainingExample
-from rasft.training import launcher
+from rasft.training import command_line
 from rasft.training.jobs import GRADIENT, TrainingJob, write_job
 from rasft.training.preflight.checks import Check
 from rasft.training.preflight.gradients import close
@@ -42,10 +42,10 @@ def ranks_agree(
 
 
 def _gradient(folder: Path, job: TrainingJob) -> Tensor:
-    program = launcher.command(folder, job.training, "rasft.training.gradient")
+    program = command_line.command(folder, job.training, "rasft.training.gradient")
     done = subprocess.run(
         program,
-        env=launcher.environment(RANKS),
+        env=command_line.environment(RANKS),
         capture_output=True,
         text=True,
         timeout=SECONDS,
