@@ -1,13 +1,14 @@
 """Attention of packed sequences: causal attention inside each sequence, never across.
 
-The CPU kernel gains nothing from a block-diagonal mask (it computes every block), so each sequence
-is attended on its own; the model's other layers see all tokens as one long row. Registered with
-transformers under the name `PACKED`; the lengths arrive as the `sequence_lengths` argument of the
-model's forward.
+A GPU has one kernel for all of them (`flash`). A CPU's gains nothing from a block-diagonal mask (it
+computes every block), so there each sequence is attended on its own; the model's other layers see
+all tokens as one long row. Registered with transformers under the name `PACKED`; the lengths arrive
+as the `sequence_lengths` argument of the model's forward.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from rasft.errors import UserError
+from rasft.training import flash
+from rasft.training.precision import compute_dtype
 
 PACKED = "rasft_packed"
 UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")  # what models may ask for
@@ -47,6 +50,22 @@ def packed_attention(
     """
     lengths = sequence_lengths.values if sequence_lengths else (query.shape[2],)
     _refuse(options, max(lengths))
+    dtype = compute_dtype(query)
+    if not dropout and flash.fits(query, key, dtype, one_by_one):
+        query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
+        return flash.flash_attention(query, key, value, lengths, scaling).transpose(1, 2), None
+    return one_by_one(query, key, value, lengths, scaling, dropout).transpose(1, 2), None
+
+
+def one_by_one(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    lengths: Sequence[int],
+    scaling: float | None,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Causal attention of each sequence on its own, (1, heads, S, head size)."""
     grouped = query.shape[1] != key.shape[1]
     parts = [torch.split(tensor, list(lengths), dim=2) for tensor in (query, key, value)]
     attended = [
@@ -55,7 +74,7 @@ def packed_attention(
         )
         for q, k, v in zip(*parts, strict=True)
     ]
-    return torch.cat(attended, dim=2).transpose(1, 2), None
+    return torch.cat(attended, dim=2)
 
 
 def _refuse(options: dict[str, Any], longest: int) -> None:

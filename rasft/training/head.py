@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from rasft.training import liger
-from rasft.training.liger import compute_dtype, liger_logps
+from rasft.training.liger import liger_logps
+from rasft.training.precision import compute_dtype
 
 ROWS = 512  # positions whose logits exist together: the head's gradient is added to so seldom
 TILE = 32  # of them in fp32

@@ -13,6 +13,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from rasft.training.precision import compute_dtype
+
 IGNORED = -100  # no target is this
 
 
@@ -43,9 +45,3 @@ def liger_logps(hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tenso
         torch.float32,  # the head's gradient is summed in it
     )
     return -loss_N
-
-
-def compute_dtype(tensor: Tensor) -> torch.dtype:
-    """What a product is computed in: autocast's dtype, else the tensor's own."""
-    kind = tensor.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tensor.dtype
