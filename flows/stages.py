@@ -34,7 +34,7 @@ class Ends(BaseFlow):
     def prepare(self):
         """What the run starts from, as artifacts."""
         fitting.check_method(self.config, self.TRAINS)
-        fitting.check_nodes(self.config.training, self.SEVERAL_NODES)
+        fitting.check_launch(self.config.training, self.SEVERAL_NODES)
         prepared = preparation.prepare(self.config)
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes

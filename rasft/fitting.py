@@ -21,7 +21,7 @@ from rasft.prompts import open_renderer
 from rasft.records import EXPERT, Checkpoint, Problem, TrainingExample, Work
 from rasft.tables import from_table, to_table
 from rasft.training import jobs, launcher
-from rasft.training.command_line import world_size
+from rasft.training.command_line import launcher_file, world_size
 from rasft.training.jobs import ALONE, Place, TrainingJob
 from rasft.training.launcher import PLAIN, Host
 
@@ -60,12 +60,14 @@ def check_method(config: Config, trains: Collection[str]) -> None:
         )
 
 
-def check_nodes(training: TrainingConfig, several: bool) -> None:
-    """Raise UserError where the training asks for several nodes and this is no place for them."""
-    if training.nodes > 1 and not several:
+def check_launch(training: TrainingConfig, several: bool) -> None:
+    """Raise UserError unless the training can be launched by a flow for one machine, or several."""
+    launcher_file(training)
+    if several != (training.nodes > 1):
         raise UserError(
-            f"training.nodes is {training.nodes}, and this trains on one: run "
-            "flows/rasft_nodes_flow.py or flows/sft_nodes_flow.py, or set it to 1"
+            f"training.nodes is {training.nodes}, and this flow trains on "
+            f"{'several machines' if several else 'one'}; flows/rasft_nodes_flow.py and "
+            "flows/sft_nodes_flow.py are for several"
         )
 
 
@@ -198,7 +200,8 @@ def _fit(
 
     Several nodes do not ask the ledger: they might not find the same in it.
     """
-    check_nodes(settings, several=host.node.count == settings.nodes)
+    if settings.nodes != host.node.count:
+        raise UserError(f"training.nodes is {settings.nodes}, and here are {host.node.count}")
     job = TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
     jobs.write_job(folder, job, rows)
     ledger = open_ledger(config.ledger)

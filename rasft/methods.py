@@ -46,7 +46,8 @@ def of(config: Config) -> ComparisonConfig:
     if len(set(comparison.seeds)) < len(comparison.seeds):
         raise UserError(f"comparison.seeds = {list(comparison.seeds)} names a seed twice")
     for method in comparison.methods:
-        cell(config, method, comparison.seeds[0])
+        made = cell(config, method, comparison.seeds[0])
+        fitting.check_launch(made.training, several=False)
     return comparison
 
 

@@ -43,6 +43,7 @@ class StepPlan:
     work: float = 0.0
     kind: str | None = None  # a key of ASSUMED_SPEED; None: work hardly costs time
     gpus: int = 0
+    together: bool = False  # its tasks run at once, as nodes of one training
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class StepEstimate:
 
     def wall_seconds(self, parallel: int) -> Span:
         """Of the whole step with `parallel` tasks at a time."""
-        return self.seconds.times(math.ceil(self.plan.tasks / parallel))
+        turns = 1 if self.plan.together else math.ceil(self.plan.tasks / parallel)
+        return self.seconds.times(turns)
 
     @property
     def gpu_hours(self) -> Span:
@@ -120,7 +122,7 @@ def steps(
         StepPlan("rollout", rollout.shards, samples * rollout.max_new_tokens / 2, "generate"),
         StepPlan("verify", rollout.shards, samples, "verify"),
         StepPlan("collect", 1),
-        StepPlan("train", nodes, trained / nodes, "train"),
+        StepPlan("train", nodes, trained / nodes, "train", together=True),
         StepPlan("evaluate", len(benchmarks), evaluated, "generate"),
         StepPlan("report", 1),
         StepPlan("end", 1),

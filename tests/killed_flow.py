@@ -48,8 +48,8 @@ class KilledFlow:
         a checkpoint is stored."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            if stored() and (found := [p for p in self._programs() if is_target(p.cmdline())]):
-                for program in [*found, *(child for p in found for child in p.children(True))]:
+            if stored() and (found := self._programs(is_target)):
+                for program in found:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         program.kill()
                 return
@@ -69,13 +69,14 @@ class KilledFlow:
         namespace(None)
         return Run(f"{flow}/{Path('run.id').read_text()}")
 
-    def _programs(self) -> list[psutil.Process]:
-        """The training programs of this flow; some of its children may be gone by now."""
+    def _programs(self, is_target: Callable[[list[str]], bool]) -> list[psutil.Process]:
+        """The training programs asked for and their children; some may be gone by now."""
         found = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if "rasft.training.program" in child.cmdline():
-                    found.append(child)
+                line = child.cmdline()
+                if "rasft.training.program" in line and is_target(line):
+                    found += [child, *child.children(recursive=True)]
         return found
 
 

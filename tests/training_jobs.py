@@ -62,9 +62,15 @@ def table(examples: list[TrainingExample]) -> pa.Table:
     return tables.to_table(examples, TrainingExample)
 
 
-def job(folder: Path, base: Path, rows: list[TrainingExample], **changes: Any) -> Path:
+def job(
+    folder: Path,
+    base: Path,
+    rows: list[TrainingExample],
+    dtype: str = "float32",
+    **changes: Any,
+) -> Path:
     config = CONFIG.model_copy(update=changes)
-    write_job(folder, TrainingJob(str(base), config, "float32", seed=1), table(rows))
+    write_job(folder, TrainingJob(str(base), config, dtype, seed=1), table(rows))
     return folder
 
 

@@ -24,7 +24,7 @@ from rasft.training.jobs import CHECKPOINTS, EXAMPLES, SUMMARY, TrainingJob
 
 FILES = "files.json"
 KIND = "trainings"
-_DECIDING = ("torch", "transformers", "accelerate")  # packages
+_DECIDING = ("torch", "transformers", "accelerate", "liger-kernel")  # packages
 
 Summary = Mapping[str, Any]
 
@@ -62,8 +62,15 @@ def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
         "place": [job.place.number, job.place.rounds],
         "examples": _sha256(folder / EXAMPLES),
         "code": _code(),
-        "versions": {name: metadata.version(name) for name in _DECIDING},
+        "versions": {name: _version(name) for name in _DECIDING},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None  # some are optional
 
 
 def _fetch(store: Store, facts: Facts, folder: Path) -> bool:

@@ -60,6 +60,9 @@ def datastore() -> tuple[str, str | None]:
     return kind, getattr(metaflow_config, f"DATASTORE_SYSROOT_{kind.upper()}", None)
 
 
+PLANNED = ("RasftFlow", "RasftNodesFlow")
+
+
 @dataclass(frozen=True)
 class PastRun:
     """What a run worked on, and the seconds of each task that succeeded, by step."""
@@ -71,11 +74,11 @@ class PastRun:
 
 
 def past(model: str) -> list[PastRun]:
-    """The newest runs of flows/rasft_flow.py that started from this model; none without a store."""
+    """The newest runs that trained this model by rollouts; none without a store."""
     from metaflow.client.core import namespace
 
     namespace(None)
-    runs = (run for flow in _flows() if flow.id == "RasftFlow" for run in flow)
+    runs = (run for flow in _flows() if flow.id in PLANNED for run in flow)
     found = [_past(run) for run in islice(filter(_has_started, runs), NEWEST)]
     return [run for run in found if run and run.config.model.path == model]
 

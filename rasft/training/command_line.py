@@ -34,14 +34,13 @@ def command(
     """
     processes = world_size(training)
     program = ["-m", module, str(job_dir), "--processes", str(processes * node.count)]
-    settings = _launcher_file(training.launcher)
-    if node.count > 1 and training.launcher in ON_ONE_NODE:
-        raise UserError(
-            f"training.launcher = {training.launcher!r} leaves a part of each checkpoint on every "
-            f"node, and training.nodes is {node.count}: use 'fsdp2' or 'ddp'"
-        )
+    settings = launcher_file(training)
     accelerate = ["-m", "accelerate.commands.launch", "--config_file", str(settings)]
     if _gpus():
+        if node.sharers > 1:
+            raise UserError(
+                "nodes on one machine would take each other's GPUs: training.processes is for them"
+            )
         clipping = f"--gradient_clipping={training.max_grad_norm}"  # DeepSpeed alone reads it
         shape = [f"--num_processes={processes * node.count}", *_accelerate_place(node), clipping]
         return [sys.executable, *accelerate, *shape, *program]
@@ -63,6 +62,7 @@ def _accelerate_place(node: Node) -> list[str]:
         f"--machine_rank={node.rank}",
         f"--main_process_ip={node.address}",
         f"--main_process_port={node.port}",
+        f"--rdzv_conf=timeout={_patience(node)}",
     ]
 
 
@@ -74,7 +74,13 @@ def _torchrun_place(node: Node) -> list[str]:
         f"--node-rank={node.rank}",
         f"--master-addr={node.address}",
         f"--master-port={node.port}",
+        f"--rdzv-conf=timeout={_patience(node)}",
     ]
+
+
+def _patience(node: Node) -> int:
+    """Seconds for all nodes to come: on a cluster one may wait for its machine and its image."""
+    return 3600 if node.sharers == 1 else 120
 
 
 def _gpus() -> int:
@@ -83,11 +89,21 @@ def _gpus() -> int:
     return torch.cuda.device_count()
 
 
-def _launcher_file(name: str) -> Path:
+def launcher_file(training: TrainingConfig) -> Path:
+    """Accelerate's settings for the launcher.
+
+    Raises UserError for one that is unknown or does not do what the training asks.
+    """
+    name = training.launcher
     path = LAUNCHERS / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in LAUNCHERS.glob("*.yaml")))
         raise UserError(f"training.launcher = {name!r} is no file of {LAUNCHERS}; known: {known}")
+    if training.nodes > 1 and name in ON_ONE_NODE:
+        raise UserError(
+            f"training.launcher = {name!r} leaves a part of each checkpoint on every node, and "
+            f"training.nodes is {training.nodes}: use 'fsdp2' or 'ddp'"
+        )
     return path
 
 

@@ -1,19 +1,20 @@
 """Attention of all sequences of a packed row by one FlashAttention kernel, where a GPU has it.
 
-torch's own `varlen_attn`. Nothing is believed of it: before it is used with a shape and dtype, its
-values and gradients are compared with the plain way's on a small example, in this process, on this
-GPU; where they differ or it does not run, that is said once and the plain way is taken.
+torch's own `varlen_attn`, which is tried before it is used with a shape and dtype.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
 
-TOLERANCE = 0.02  # of the largest value: half precision rounds each of them by up to 0.004
+from rasft.training import trial
+
+TOLERANCE = 0.02  # half precision rounds each value by up to 0.004
+LENGTHS = (13, 1, 40)  # of the sequences it is tried with
 Attention = Callable[[Tensor, Tensor, Tensor, Sequence[int], float | None], Tensor]
 
 
@@ -21,7 +22,7 @@ def fits(query: Tensor, key: Tensor, dtype: torch.dtype, plain: Attention) -> bo
     """Whether attention computed in this dtype can go through the kernel."""
     if not query.is_cuda or dtype not in (torch.bfloat16, torch.float16):
         return False
-    return _agrees(plain, query.device, dtype, query.shape[1], key.shape[1], query.shape[3])
+    return agrees(plain, query.device, dtype, query.shape[1], key.shape[1], query.shape[3])
 
 
 def flash_attention(
@@ -30,7 +31,7 @@ def flash_attention(
     """Causal attention inside each sequence; (1, heads, S, head size), also for fewer key heads."""
     from torch.nn.attention.varlen import varlen_attn
 
-    ends = torch.tensor([0, *lengths], device=query.device).cumsum(0).to(torch.int32)
+    ends = _ends(tuple(lengths), query.device)
     attended = varlen_attn(
         _positions_first(query),
         _positions_first(key),
@@ -47,47 +48,29 @@ def flash_attention(
     return attended.transpose(0, 1)[None]
 
 
-def _positions_first(tensor: Tensor) -> Tensor:
-    return tensor[0].transpose(0, 1).contiguous()
-
-
 @cache
-def _agrees(
+def agrees(
     plain: Attention, device: torch.device, dtype: torch.dtype, heads: int, groups: int, size: int
 ) -> bool:
-    """Whether the kernel runs here and says what the plain way says."""
+    """Whether the kernel says what the plain way says."""
     random = torch.Generator().manual_seed(0)
-    lengths = (13, 1, 40)
-    shapes = [(1, count, sum(lengths), size) for count in (heads, groups, groups, heads)]
-    q, k, v, above = (torch.randn(s, generator=random).to(device, dtype) for s in shapes)
-    try:
-        expected = _values(plain, q, k, v, lengths, above)
-        apart = _apart(_values(flash_attention, q, k, v, lengths, above), expected)
-    except (ImportError, NotImplementedError, RuntimeError, TypeError) as error:
-        print(f"attention: one sequence at a time, since varlen_attn fails here: {error}")
-        return False
-    if not apart <= TOLERANCE:
-        print(f"attention: one sequence at a time, since varlen_attn is off by {apart:.2g} here")
-    return apart <= TOLERANCE
-
-
-def _values(
-    attention: Attention,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    lengths: Sequence[int],
-    above: Tensor,
-) -> list[Tensor]:
-    """The attention's values, and the gradients below the one from above."""
-    with torch.enable_grad():
-        q, k, v = (tensor.clone().requires_grad_() for tensor in (q, k, v))
-        value = attention(q, k, v, lengths, None)
-        return [value.detach(), *torch.autograd.grad(value, (q, k, v), above)]
-
-
-def _apart(got: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
-    return max(
-        float((mine.float() - theirs.float()).abs().max() / theirs.float().abs().max())
-        for mine, theirs in zip(got, expected, strict=True)
+    shapes = [(1, count, sum(LENGTHS), size) for count in (heads, groups, groups)]
+    inputs = [torch.randn(shape, generator=random).to(device, dtype) for shape in shapes]
+    return trial.agrees(
+        "varlen_attn",
+        lambda q, k, v: flash_attention(q, k, v, LENGTHS, None),
+        lambda q, k, v: plain(q, k, v, LENGTHS, None),
+        inputs,
+        TOLERANCE,
     )
+
+
+@lru_cache(maxsize=8)
+def _ends(lengths: tuple[int, ...], device: torch.device) -> Tensor:
+    """Where each sequence ends, made once for all layers: the copy waits for the GPU."""
+    with torch.inference_mode(False):  # a tensor of inference could not be kept for a backward pass
+        return torch.tensor([0, *lengths]).cumsum(0).to(device, torch.int32)
+
+
+def _positions_first(tensor: Tensor) -> Tensor:
+    return tensor[0].transpose(0, 1).contiguous()

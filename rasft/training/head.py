@@ -71,13 +71,16 @@ def fused_for(head: nn.Module) -> Callable[[Tensor, Tensor, Tensor], Tensor] | N
     plain = type(head) is nn.Linear and head.bias is None
     if not plain or not _is_whole(head):
         return None
-    device = head.weight.device.type
-    if device == "cpu":
+    weight: Any = head.weight
+    if weight.device.type == "cpu":
         return fused_logps
-    return liger_logps if device == "cuda" and liger.installed() else None
+    on_gpu = weight.device.type == "cuda"
+    return liger_logps if on_gpu and liger.fits(weight.device, compute_dtype(weight)) else None
 
 
 def _is_whole(head: Any) -> bool:
+    if hasattr(head.weight, "ds_id"):  # DeepSpeed's, whole only while the head's forward runs
+        return False
     shape = (head.out_features, head.in_features)
     return type(head.weight) is nn.Parameter and head.weight.shape == shape
 

@@ -8,19 +8,40 @@ tokens as it likes. https://github.com/linkedin/Liger-Kernel
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
+from rasft.training import trial
 from rasft.training.precision import compute_dtype
 
 IGNORED = -100  # no target is this
+TOLERANCE = 0.02  # half precision rounds each value by up to 0.004
 
 
 def installed() -> bool:
     """Whether the package is there: `pip install -e .[liger]`."""
     return find_spec("liger_kernel") is not None
+
+
+@cache
+def fits(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the package is there and its kernels say what the plain way says."""
+    if not installed():
+        return False
+    random = torch.Generator().manual_seed(0)
+    shapes = ((37, 24), (301, 24))
+    inputs = [torch.randn(shape, generator=random).to(device, dtype) for shape in shapes]
+    target_N = torch.randint(301, (37,), generator=random).to(device)
+    return trial.agrees(
+        "liger-kernel",
+        lambda hidden, weight: liger_logps(hidden, weight, target_N),
+        lambda hidden, weight: _plain_logps(hidden, weight, target_N),
+        inputs,
+        TOLERANCE,
+    )
 
 
 def liger_logps(hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tensor:
@@ -45,3 +66,8 @@ def liger_logps(hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tenso
         torch.float32,  # the head's gradient is summed in it
     )
     return -loss_N
+
+
+def _plain_logps(hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tensor:
+    logits_NV = (hidden_ND @ weight_VD.T).float()
+    return logits_NV.log_softmax(-1).gather(1, target_N[:, None])[:, 0]

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from transformers.utils.logging import disable_progress_bar
 
 from rasft.errors import MachineError, UserError
@@ -37,6 +38,7 @@ from rasft.training.jobs import (
     read_job,
     write_json,
 )
+from rasft.training.language_model import DTYPES
 from rasft.training.log import peak_memory_bytes
 from rasft.training.loop import Stopped, run_steps
 from rasft.training.saving import save_trained
@@ -99,6 +101,8 @@ def open_accelerator(job: TrainingJob, processes: int, job_dir: Path) -> Acceler
         log_with=list(job.training.trackers) or None,
         project_dir=event_folder(job_dir),
     )
+    if accelerator.is_fsdp2 and job.dtype != "float32":
+        accelerator.state.fsdp_plugin.mixed_precision_policy = precision_of_shards(job.dtype)
     if accelerator.num_processes != processes:
         raise UserError(
             f"training was to run on {processes} processes but was started on "
@@ -106,6 +110,14 @@ def open_accelerator(job: TrainingJob, processes: int, job_dir: Path) -> Acceler
             "in configs/accelerate"
         )
     return accelerator
+
+
+def precision_of_shards(dtype: str) -> MixedPrecisionPolicy:
+    """Weights are used in this dtype; log-probs come out, and gradients are added up, in fp32.
+
+    Accelerate would hand the log-probs on in the same dtype: in steps of 1/32 nat below -4.
+    """
+    return MixedPrecisionPolicy(param_dtype=DTYPES[dtype], reduce_dtype=torch.float32)
 
 
 def check_same_job(digest: str) -> None:

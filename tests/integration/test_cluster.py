@@ -15,11 +15,9 @@ from integration.cluster.api import ClusterDouble
 from integration.cluster.daemon import docker_over_tls
 from integration.cluster.image import ensure_image
 from integration.cluster.manifest import KUBERNETES, Cluster, annotations
-from integration.cluster.metadata import MetadataService
 from integration.cluster.pods import Pod
-from integration.cluster.runs import Done, datastore, flow, read
-from integration.cluster.storage import KEYS, s3
-from tiny_model import build
+from integration.cluster.runs import Done, flow, model_for_pods, read, services
+from integration.cluster.storage import KEYS
 
 from sandbox.image import connect
 
@@ -80,9 +78,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # without its own folder Metaflow would keep a run's records in one above
     for name in ("models", "certificates", "remote/.metaflow", "local/.metaflow"):
         (folder / name).mkdir(parents=True)
-    model = build(folder / "models" / "tiny")
-    for path in (model.parent, model, *model.iterdir()):  # a pod's user is another
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    model = model_for_pods(folder / "models")
     text = CONFIG.replace("MODEL", str(model)).replace("FOLDER", str(folder / "models"))
     (folder / "cluster.yaml").write_text(text.replace("IMAGE", ensure_image()))
     return folder
@@ -118,16 +114,8 @@ def double(workplace: Path) -> Iterator[ClusterDouble]:
 
 @pytest.fixture(scope="module")
 def storage() -> Iterator[dict[str, str]]:
-    service = MetadataService()
-    try:
-        with s3() as endpoint:
-            yield {
-                **datastore(endpoint),
-                "METAFLOW_DEFAULT_METADATA": "service",
-                "METAFLOW_SERVICE_URL": service.url,
-            }
-    finally:
-        service.close()
+    with services() as environment:
+        yield environment
 
 
 @pytest.fixture(scope="module")

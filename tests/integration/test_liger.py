@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+
+from rasft.training import liger
 from tests import tiny_model
 
 # In a process of its own: Triton reads its setting when it is first imported.
@@ -15,7 +19,7 @@ import json, sys
 from pathlib import Path
 import torch
 from rasft.training import forward
-from rasft.training.liger import liger_logps
+from rasft.training.liger import fits, liger_logps
 from tests.training_jobs import counting, open_trainer
 
 def gradients(logps, dtype):
@@ -51,6 +55,7 @@ print(json.dumps({
     "float32": apart(gradients(liger_logps, torch.float32), exact),
     "bfloat16": apart(gradients(liger_logps, torch.bfloat16), exact),
     "asked": len(asked),
+    "fits": fits(torch.device("cpu"), torch.bfloat16),
     "training": max(float((a.grad - b.grad).norm() / a.grad.norm()) for a, b in pairs),
 }))
 """
@@ -71,4 +76,12 @@ def test_ligers_head_has_the_gradient_of_every_token(tmp_path: Path) -> None:
     assert max(found["float32"]) < 2e-6
     assert 1e-5 < max(found["bfloat16"]) < 1e-2
     assert found["asked"] > 1
+    assert found["fits"] is True
     assert found["training"] < 1e-5
+
+
+def test_kernels_that_do_not_run_here_are_not_used(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the interpreter Triton has no code for a CPU."""
+    liger.fits.cache_clear()
+    assert not liger.fits(torch.device("cpu"), torch.float32)
+    assert "liger-kernel is not used: it fails here" in capsys.readouterr().out

@@ -116,7 +116,7 @@ def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path
     ("training", "message"),
     [
         ("method: rasft", "run flows/rasft_flow.py, or set one of: asft, dft"),
-        ("nodes: 2", "training.nodes is 2, and this trains on one: run flows/rasft_nodes_flow.py"),
+        ("nodes: 2", "training.nodes is 2, and this flow trains on one; flows/rasft_nodes_flow.py"),
     ],
 )
 def test_sft_refuses_what_is_for_another_flow(training: str, message: str, workplace: Path) -> None:

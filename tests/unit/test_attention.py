@@ -12,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from rasft.training import flash
 from rasft.training.attention import one_by_one
-from rasft.training.flash import _agrees, flash_attention
+from rasft.training.flash import flash_attention
 
 
 def varlen_as_documented(
@@ -46,8 +46,8 @@ def varlen_as_documented(
 
 
 def agrees(heads: int = 6, groups: int = 2) -> bool:
-    _agrees.cache_clear()
-    return _agrees(one_by_one, torch.device("cpu"), torch.bfloat16, heads, groups, 16)
+    flash.agrees.cache_clear()
+    return flash.agrees(one_by_one, torch.device("cpu"), torch.bfloat16, heads, groups, 16)
 
 
 @pytest.mark.parametrize("groups", [6, 2])
@@ -65,7 +65,7 @@ def test_every_sequence_is_given_to_the_kernel_as_it_asks(
 def test_a_kernel_that_does_not_run_here_is_not_used(capsys: pytest.CaptureFixture[str]) -> None:
     """The real one, which has no code for a CPU."""
     assert not agrees()
-    assert "one sequence at a time, since varlen_attn fails here" in capsys.readouterr().out
+    assert "varlen_attn is not used: it fails here" in capsys.readouterr().out
 
 
 def test_a_kernel_that_says_something_else_is_not_used(
@@ -80,7 +80,20 @@ def test_a_kernel_that_says_something_else_is_not_used(
 
     monkeypatch.setattr(varlen, "varlen_attn", across)
     assert not agrees()
-    assert "varlen_attn is off by" in capsys.readouterr().out
+    assert "varlen_attn is not used: it is off by" in capsys.readouterr().out
+
+
+def test_a_kernel_whose_gradient_is_not_a_number_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def poisoned(*inputs: Tensor, **options: object) -> Tensor:
+        attended = varlen_as_documented(*inputs, **options)
+        attended.register_hook(lambda gradient: gradient * float("nan"))
+        return attended
+
+    monkeypatch.setattr(varlen, "varlen_attn", poisoned)
+    assert not agrees()
+    assert "it is off by nan" in capsys.readouterr().out
 
 
 def test_a_cpu_is_not_asked() -> None:

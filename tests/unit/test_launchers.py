@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_multi_gpu_env
@@ -13,6 +14,7 @@ from rasft.config import TrainingConfig
 from rasft.errors import UserError
 from rasft.training import command_line
 from rasft.training.nodes import PORTS, Node, port_of
+from rasft.training.program import precision_of_shards
 
 FILES = sorted(command_line.LAUNCHERS.glob("*.yaml"))
 KINDS = {"ddp": "MULTI_GPU", "fsdp2": "FSDP", "deepspeed_zero3": "DEEPSPEED"}
@@ -73,6 +75,18 @@ def test_checkpoints_in_parts_are_for_one_node() -> None:
     training = TrainingConfig(launcher="deepspeed_zero3", nodes=2)
     with pytest.raises(UserError, match=r"a part of each checkpoint on every node.*use 'fsdp2'"):
         command_line.command(Path("job"), training, node=Node(count=2))
+
+
+def test_nodes_of_one_machine_are_refused_its_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "_gpus", lambda: 2)
+    with pytest.raises(UserError, match="nodes on one machine would take each other's GPUs"):
+        command_line.command(Path("job"), TrainingConfig(nodes=2), node=Node(count=2))
+
+
+def test_shards_hand_on_log_probs_in_fp32() -> None:
+    policy = precision_of_shards("bfloat16")
+    assert (policy.param_dtype, policy.reduce_dtype) == (torch.bfloat16, torch.float32)
+    assert policy.output_dtype is None  # as the module made them
 
 
 def test_a_second_try_takes_another_port() -> None:

@@ -39,6 +39,8 @@ def test_nodes_share_the_training() -> None:
     )
     assert (four.tasks, four.gpus) == (4, 8)
     assert four.work == one.work / 4
+    alone, shared = estimate([one, four], [])
+    assert shared.wall_seconds(1).middle < alone.wall_seconds(1).middle
 
 
 def test_more_work_is_never_less_time() -> None:

@@ -1,7 +1,7 @@
 """The few calls of the Kubernetes API that Metaflow makes, over HTTP on the loopback.
 
-A Job becomes a container at once. It proves packaging, image, environment, security context and
-retries; it does not prove scheduling, image pulls or permissions.
+A Job becomes a container at once, and a JobSet as many as it has nodes. It proves packaging, image,
+environment, security context and retries; it does not prove scheduling, image pulls or permissions.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import docker
+from integration.cluster.jobsets import JobSet, jobs_of
 from integration.cluster.manifest import NAMESPACE, Cluster
 from integration.cluster.pods import Pod
 
 JOBS = re.compile(rf"/apis/batch/v1/namespaces/{NAMESPACE}/jobs(?:/(?P<name>[^/]+))?")
 PODS = re.compile(rf"/api/v1/namespaces/{NAMESPACE}/pods")
+JOBSETS = re.compile(
+    rf"/apis/jobset.x-k8s.io/v1alpha2/namespaces/{NAMESPACE}/jobsets(?:/(?P<name>[^/]+))?"
+)
 ARGO = re.compile(
     rf"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/(?P<kind>\w+)(?:/(?P<name>[^/]+))?"
 )
@@ -35,6 +39,7 @@ class ClusterDouble:
         self._lock = threading.Lock()
         self.pods: dict[str, Pod] = {}
         self.jobs: list[dict[str, Any]] = []
+        self.jobsets: dict[str, JobSet] = {}
         self.argo: dict[tuple[str, str], dict[str, Any]] = {}
         self.on_job: Callable[[dict[str, Any]], str | None] = lambda job: None
         self.on_pod: Callable[[Pod], None] = lambda pod: None
@@ -58,7 +63,13 @@ class ClusterDouble:
         path.write_text(json.dumps(values))
         return path
 
-    def create(self, job: dict[str, Any]) -> dict[str, Any]:
+    def create_set(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Start the Jobs of a JobSet."""
+        pods = [self.create(job) for job in jobs_of(manifest)]
+        jobset = self.jobsets[manifest["metadata"]["name"]] = JobSet(manifest, pods)
+        return jobset.as_jobset()
+
+    def create(self, job: dict[str, Any]) -> Pod:
         """Start a Job."""
         with self._lock:
             self.jobs.append(job)
@@ -66,7 +77,7 @@ class ClusterDouble:
         pod = Pod(self._docker, job, self._cluster, self._owner, memory)
         self.pods[pod.job_name] = pod
         self.on_pod(pod)
-        return pod.as_job()
+        return pod
 
     def close(self) -> None:
         """Stop serving and remove every container it made."""
@@ -91,10 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         path, body = urlsplit(self.path).path, self._body()
         if JOBS.fullmatch(path):
-            try:
-                self._reply(201, self.double.create(body))
-            except (KeyError, ValueError) as error:
-                self._reply(422, {"message": f"the Job cannot run here: {error}"})
+            self._create(lambda: self.double.create(body).as_job())
+        elif JOBSETS.fullmatch(path):
+            self._create(lambda: self.double.create_set(body))
         elif match := ARGO.fullmatch(path):
             self._reply(201, self._store(match["kind"], body["metadata"]["name"], body))
         else:
@@ -105,9 +115,12 @@ class _Handler(BaseHTTPRequestHandler):
         if (match := JOBS.fullmatch(url.path)) and match["name"] in self.double.pods:
             self._reply(200, self.double.pods[match["name"]].as_job())
         elif PODS.fullmatch(url.path):
-            selector = parse_qs(url.query)["labelSelector"][0].removeprefix("job-name=")
-            found = [self.double.pods[selector].as_pod()] if selector in self.double.pods else []
+            label, _, value = parse_qs(url.query)["labelSelector"][0].partition("=")
+            pods = [p for p in list(self.double.pods.values()) if p.labels.get(label) == value]
+            found = [pod.as_pod() for pod in pods]
             self._reply(200, {"apiVersion": "v1", "kind": "PodList", "items": found})
+        elif (match := JOBSETS.fullmatch(url.path)) and match["name"] in self.double.jobsets:
+            self._reply(200, self.double.jobsets[match["name"]].as_jobset())
         elif (match := ARGO.fullmatch(url.path)) and (
             found := self.double.argo.get((match["kind"], match["name"]))
         ):
@@ -131,6 +144,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(200, {**shown, "spec": {**shown["spec"], "parallelism": 0}})
         else:
             self._missing()
+
+    def do_DELETE(self) -> None:
+        match = JOBSETS.fullmatch(urlsplit(self.path).path)
+        if match and (jobset := self.double.jobsets.pop(match["name"], None)):
+            jobset.remove()
+            self._reply(200, {"status": "Success"})
+        else:
+            self._missing()
+
+    def _create(self, create: Callable[[], dict[str, Any]]) -> None:
+        try:
+            self._reply(201, create())
+        except (KeyError, ValueError) as error:
+            self._reply(422, {"message": f"the Job cannot run here: {error}"})
 
     def _store(self, kind: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
         body["metadata"]["resourceVersion"] = "1"

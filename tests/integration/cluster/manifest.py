@@ -33,6 +33,7 @@ def container(job: Mapping[str, Any], pod: str, uid: str, cluster: Cluster) -> d
         "metadata.namespace": NAMESPACE,
         "spec.serviceAccountName": spec.get("serviceAccountName") or "default",
         "status.hostIP": "127.0.0.1",
+        **{f"metadata.annotations['{name}']": text for name, text in annotations(job).items()},
     }
     return {
         "image": only["image"],
@@ -40,6 +41,7 @@ def container(job: Mapping[str, Any], pod: str, uid: str, cluster: Cluster) -> d
         "environment": _environment(only, fields, cluster.secrets),
         "volumes": _volumes(spec, only, cluster.claims),
         "shm_size": _shared_memory(spec),
+        "extra_hosts": _names(spec),
         **_security(only["securityContext"]),
     }
 
@@ -74,6 +76,13 @@ def _volumes(
         str(claims[claim]): {"bind": places[volume], "mode": "ro"}
         for volume, claim in named.items()
     }
+
+
+def _names(spec: Mapping[str, Any]) -> dict[str, str]:
+    """What the cluster's DNS would tell a JobSet's pods: where the first of them is."""
+    if not (jobset := spec.get("subdomain")):
+        return {}
+    return {f"{jobset}-control-0-0.{jobset}.{NAMESPACE}.svc.cluster.local": "127.0.0.1"}
 
 
 def _shared_memory(spec: Mapping[str, Any]) -> str:

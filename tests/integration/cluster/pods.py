@@ -53,6 +53,16 @@ class Pod:
         """Which attempt of its task it is, from 0."""
         return int(annotations(self._job)["metaflow/attempt"])
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What the API finds it by."""
+        return {**self._job["metadata"]["labels"], "job-name": self.job_name}
+
+    def kill(self) -> None:
+        """End it, if it still runs."""
+        if _runs(self.state()):
+            self.container.kill()
+
     def stop(self) -> None:
         """What `parallelism: 0` means."""
         self._parallelism = 0
@@ -82,7 +92,6 @@ class Pod:
         """The pod as the API shows it."""
         state = self.state()
         phase = "Running" if _runs(state) else "Failed" if state["ExitCode"] else "Succeeded"
-        labels = {**self._job["metadata"]["labels"], "job-name": self.job_name}
         status = {
             "name": "step",
             "image": "image",
@@ -94,7 +103,7 @@ class Pod:
         return {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": self.name, "namespace": NAMESPACE, "labels": labels},
+            "metadata": {"name": self.name, "namespace": NAMESPACE, "labels": self.labels},
             "status": {"phase": phase, "containerStatuses": [status]},
         }
 

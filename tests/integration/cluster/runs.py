@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integration.cluster.storage import BUCKET, KEYS
+from integration.cluster.metadata import MetadataService
+from integration.cluster.storage import BUCKET, KEYS, s3
+from tiny_model import build
 
 ROOT = Path(__file__).parents[3]
 # Metaflow's own choice of folders and names must not leak in from the shell that runs the tests.
@@ -42,6 +46,29 @@ def flow(folder: Path, *words: str, environment: dict[str, str], name: str = "ra
     return Done(done.returncode, done.stdout, time.monotonic() - before)
 
 
+def model_for_pods(folder: Path) -> Path:
+    """A model of random weights that a pod's user, who is another, can read."""
+    model = build(folder / "tiny")
+    for path in (folder, model, *model.iterdir()):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return model
+
+
+@contextmanager
+def services() -> Iterator[dict[str, str]]:
+    """The environment of a run with a datastore and a metadata service of their own."""
+    service = MetadataService()
+    try:
+        with s3() as endpoint:
+            yield {
+                **datastore(endpoint),
+                "METAFLOW_DEFAULT_METADATA": "service",
+                "METAFLOW_SERVICE_URL": service.url,
+            }
+    finally:
+        service.close()
+
+
 def datastore(endpoint: str) -> dict[str, str]:
     """The environment in which Metaflow keeps everything in the S3 at `endpoint`."""
     return {
@@ -57,7 +84,7 @@ import base64, json, re, sys
 from metaflow import Flow, namespace
 from metaflow.cards import get_cards
 namespace(None)
-run = Flow("RasftFlow").latest_run
+run = Flow(sys.argv[1]).latest_run
 def rows(value):
     return value.to_pylist() if hasattr(value, "to_pylist") else value
 tasks = [
@@ -69,7 +96,7 @@ tasks = [
     }
     for step in run for task in step
 ]
-artifacts = {name: rows(run["end"].task[name].data) for name in sys.argv[1:]}
+artifacts = {name: rows(run["end"].task[name].data) for name in sys.argv[2:]}
 (card,) = get_cards(run["report"].task)
 content = re.search(r'__MF_DATA__\["[^"]+"\] = "([^"]+)"', card.get())[1]
 card = base64.b64decode(content).decode()
@@ -77,10 +104,12 @@ print(json.dumps({"artifacts": artifacts, "tasks": tasks, "card": card}, default
 """
 
 
-def read(folder: Path, *names: str, environment: dict[str, str]) -> dict[str, Any]:
-    """Artifacts of the last run in `folder`, tables as rows, each task's times, the card."""
+def read(
+    folder: Path, *names: str, environment: dict[str, str], name: str = "RasftFlow"
+) -> dict[str, Any]:
+    """Artifacts of the flow's last run in `folder`, tables as rows, each task's times, the card."""
     done = subprocess.run(
-        [sys.executable, "-c", READ, *names],
+        [sys.executable, "-c", READ, name, *names],
         cwd=folder,
         env={**CLEAN, "METAFLOW_USER": "tester", "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
