@@ -24,7 +24,7 @@ from rasft.records import TrainingExample
 from rasft.training.jobs import MODEL, TrainingJob, write_job
 from tests.training_jobs import on_two_nodes
 
-pytestmark = [pytest.mark.docker, pytest.mark.model, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.whole, pytest.mark.docker, pytest.mark.timeout(1800)]
 
 CONFIG = """
 extends: demo

@@ -80,17 +80,19 @@ def test_lost_node_ends_both_and_they_go_on_elsewhere(
     assert what_was_trained(new[0]) == what_was_trained(undisturbed[0])
 
 
-def test_checkpoint_that_one_node_lacks_is_not_resumed(
+def test_nodes_go_on_from_the_newest_checkpoint_that_each_of_them_has(
     undisturbed: list[Path], tmp_path: Path, base: Path, examples: list[TrainingExample]
 ) -> None:
+    """The first has those after 5 and 15 steps, the second the one after 5."""
     changes = {"nodes": 2, "checkpoint_steps": 5}
     folders = [job(tmp_path / f"node{rank}", base, examples, **changes) for rank in range(2)]
     on_two_nodes(folders, on_checkpoint=lambda path: take(path, tmp_path) and None)
     again = [job(folder, base, examples, **changes) for folder in folders]
-    give(next(tmp_path.glob("step-*")), again[0])
+    for folder, steps in ((again[0], 5), (again[0], 15), (again[1], 5)):
+        give(tmp_path / f"step-{steps:08}", folder)
     lines: list[str] = []
     on_two_nodes(again, lines.append)
-    assert not any(line.startswith("resumed from") for line in lines)
+    assert [line[-8:] for line in lines if line.startswith("resumed from")] == ["00000005"]
     assert equal_bits(again[0], undisturbed[0])
 
 
