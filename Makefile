@@ -1,6 +1,6 @@
 # make demo    the whole flow on the embedded default; prints where the report is
 # make test    lint, types and every test but the slowest
-# make test-whole   the slowest: whole flows that are killed in every step, chained, retrained
+# make test-whole   the slowest: whole flows killed in every step, chained, retrained, on two pods
 # Both set up what they need and do so once.
 
 PYTHON ?= python3
