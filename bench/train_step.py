@@ -275,9 +275,10 @@ def main() -> None:
         line = [sys.executable, "-m", "bench.train_step", *sys.argv[1:]]
         os.execve(sys.executable, line, {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"})
     folder = models.resolve(ModelConfig(path=arguments.model))
-    data = Path(os.environ["RASFT_DATA_DIR"])
+    if not (data := os.environ.get("RASFT_DATA_DIR")):
+        raise SystemExit("RASFT_DATA_DIR is to name the folder of math/train/math_train.jsonl")
     tokenizer = load_tokenizer(folder)
-    rows = load_sequences(data, tokenizer, arguments.sequences, arguments.max_tokens)
+    rows = load_sequences(Path(data), tokenizer, arguments.sequences, arguments.max_tokens)
     result: dict[str, Any] = {
         "threads": torch.get_num_threads(),
         "dtype": arguments.dtype,
