@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from accelerate.commands.config.config_args import ClusterConfig, load_config_fr
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_multi_gpu_env
 
+from rasft import fitting
 from rasft.config import TrainingConfig
 from rasft.errors import UserError
 from rasft.training import command_line
@@ -98,3 +100,19 @@ def test_a_second_try_takes_another_port() -> None:
 def test_nodes_that_meet_on_one_machine_share_its_cores() -> None:
     assert Node(count=2).sharers == 2
     assert Node(count=2, address="10.0.0.7").sharers == 1
+
+
+@pytest.mark.parametrize(
+    ("training", "several", "message"),
+    [
+        ({"nodes": 1}, True, "training.nodes is 1, and this flow trains on several machines"),
+        ({"nodes": 2}, False, "training.nodes is 2, and this flow trains on one"),
+        ({"launcher": "dpp"}, False, "training.launcher = 'dpp' is no file of"),
+        ({"launcher": "deepspeed_zero3", "nodes": 2}, True, "a part of each checkpoint"),
+    ],
+)
+def test_what_cannot_be_launched_is_refused_at_the_start(
+    training: dict[str, Any], several: bool, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        fitting.check_launch(TrainingConfig(**training), several)
