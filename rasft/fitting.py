@@ -151,8 +151,7 @@ def assist(
     config: Config, rows: pa.Table, policy: Path, folder: Path, host: Host, place: Place = ALONE
 ) -> None:
     """Take part in the same training as a node that is not the first, which keeps the result."""
-    job = TrainingJob(str(policy), config.training, config.model.dtype, config.seed, place)
-    jobs.write_job(folder, job, rows)
+    jobs.write_job(folder, _job(config, config.training, policy, host, place), rows)
     launcher.launch_kept(folder, config.training, host)
 
 
@@ -200,9 +199,7 @@ def _fit(
 
     Several nodes do not ask the ledger: they might not find the same in it.
     """
-    if settings.nodes != host.node.count:
-        raise UserError(f"training.nodes is {settings.nodes}, and here are {host.node.count}")
-    job = TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
+    job = _job(config, settings, model, host, place)
     jobs.write_job(folder, job, rows)
     ledger = open_ledger(config.ledger)
 
@@ -212,6 +209,14 @@ def _fit(
     alone = settings.nodes == 1
     summary = trainings.train_once(ledger, job, folder, launch) if alone else launch()
     return _trained(model, folder, summary, ledger.work(stage))
+
+
+def _job(
+    config: Config, settings: TrainingConfig, model: Path, host: Host, place: Place
+) -> TrainingJob:
+    if settings.nodes != host.node.count:
+        raise UserError(f"training.nodes is {settings.nodes}, and here are {host.node.count}")
+    return TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
 
 
 def _trained(

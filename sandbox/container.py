@@ -228,16 +228,17 @@ def host_identity() -> str:
         return socket.gethostname()
 
 
-def sweep(client: docker.DockerClient) -> int:
-    """Remove containers whose owner, a process of this host, is dead; return how many."""
-    api, removed = client.api, 0
+def sweep(client: docker.DockerClient) -> None:
+    """Remove containers whose owner, a process of this host, is dead.
+
+    Another process may be sweeping at the same time, and be the one that removes them.
+    """
+    api = client.api
     wanted = {"label": f"{HOST_LABEL}={host_identity()}"}
     for found in api.containers(all=True, filters=wanted):
         if not _is_alive(found["Labels"].get(LABEL, "")):
             with contextlib.suppress(NotFound, APIError):
                 api.remove_container(found["Id"], force=True)
-                removed += 1
-    return removed
 
 
 def _is_alive(label: str) -> bool:

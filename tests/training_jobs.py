@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import torch
 from accelerate.state import AcceleratorState
@@ -99,6 +100,18 @@ def what_was_trained(folder: Path) -> list[tuple[int, int, int, float]]:
 
 def quiet(line: str) -> None:
     """Swallow the program's lines."""
+
+
+def kill_at(step: int) -> Callable[[str], None]:
+    """Kill the program and its children, as the kernel does, once that step is saved."""
+    others = set(psutil.Process().children(recursive=True))
+
+    def watch(line: str) -> None:
+        if line.endswith(f"step-{step:08}"):
+            for process in set(psutil.Process().children(recursive=True)) - others:
+                process.kill()
+
+    return watch
 
 
 def on_two_nodes(

@@ -6,6 +6,7 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,8 @@ def double(workplace: Path) -> Iterator[ClusterDouble]:
     with docker_over_tls(workplace / "certificates") as docker_secret:
         secrets = {"sandbox-docker-client": docker_secret, "datastore": KEYS}
         cluster = Cluster(secrets, claims={"models": workplace / "models"})
-        double = ClusterDouble(cluster, owner=uuid.uuid4().hex)
-        try:
+        with closing(ClusterDouble(cluster, owner=uuid.uuid4().hex)) as double:
             yield double
-        finally:
-            double.close()
 
 
 @pytest.fixture(scope="module")

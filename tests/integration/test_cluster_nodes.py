@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,8 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def double(workplace: Path) -> Iterator[ClusterDouble]:
     cluster = Cluster({"datastore": KEYS}, claims={"models": workplace / "models"})
-    double = ClusterDouble(cluster, owner=uuid.uuid4().hex)
-    try:
+    with closing(ClusterDouble(cluster, owner=uuid.uuid4().hex)) as double:
         yield double
-    finally:
-        double.close()
 
 
 @pytest.fixture(scope="module")

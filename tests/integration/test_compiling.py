@@ -1,11 +1,9 @@
 """Compiled layers: the same gradient, and one graph for batches of every size."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests import tiny_model
+from tests.programs import found_by
 
 # In a process of its own, as training is: Metaflow changes `typing`, and torch's compiler cannot be
 # imported after it.
@@ -34,15 +32,7 @@ print(json.dumps({
 
 def test_compiled_layers_have_the_same_gradient(tmp_path: Path) -> None:
     base = tiny_model.build(tmp_path / "base")
-    done = subprocess.run(
-        [sys.executable, "-c", GRADIENTS, str(tmp_path), str(base)],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = found_by(GRADIENTS, tmp_path, base)
     assert found["apart"] <= 2e-6
     assert found["graphs"][0] == 0
     assert 0 < found["graphs"][1] == found["graphs"][2]

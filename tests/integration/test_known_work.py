@@ -1,11 +1,9 @@
 """A task whose work is all in the ledger does without the libraries that would make it."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 from tests import tiny_model
+from tests.programs import found_by
 
 # The stages before training in one process: what they counted, and whether torch was imported.
 STAGES = """
@@ -42,16 +40,9 @@ print(json.dumps({
 """
 
 
-def stages(model: Path, ledger: Path) -> dict:
-    command = [sys.executable, "-c", STAGES, str(model), str(ledger)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def test_a_second_run_imports_no_torch(tmp_path: Path) -> None:
     model = tiny_model.build(tmp_path / "tiny")
-    first, second = (stages(model, tmp_path / "ledger") for _ in range(2))
+    first, second = (found_by(STAGES, model, tmp_path / "ledger") for _ in range(2))
     assert first["torch"]
     assert not second["torch"]
     assert first["examples"] == second["examples"] > 0

@@ -1,10 +1,6 @@
 """liger-kernel's own Triton kernels, by Triton's interpreter on a CPU: the same log-probs and
 gradients as a float64 chain, and a training's gradient through them."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +8,7 @@ import torch
 
 from rasft.training import liger
 from tests import tiny_model
+from tests.programs import found_by
 
 # In a process of its own: Triton reads its setting when it is first imported.
 PROGRAM = """
@@ -63,16 +60,7 @@ print(json.dumps({
 
 def test_ligers_head_has_the_gradient_of_every_token(tmp_path: Path) -> None:
     base = tiny_model.build(tmp_path / "base")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path), str(base)],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = found_by(PROGRAM, tmp_path, base, TRITON_INTERPRET="1")
     assert max(found["float32"]) < 2e-6
     assert 1e-5 < max(found["bfloat16"]) < 1e-2
     assert found["asked"] > 1

@@ -34,7 +34,7 @@ from sandbox.protocol import (
 pytestmark = pytest.mark.docker
 
 ASSERT = "assert f(1) == 2"
-QUICK = Limits(cpu_seconds=0.5, wall_seconds=1.5)
+QUICK = Limits(cpu_seconds=0.5, wall_seconds=4.0)
 
 
 @pytest.fixture(scope="module")

@@ -76,9 +76,9 @@ def pool() -> Iterator[Pool]:
         yield opened
 
 
-def solve_job(source: str, style: str) -> SandboxJob:
+def solve_job(source: str, style: str, limits: Limits = PATIENT) -> SandboxJob:
     """A program that claims to be `solve`, judged in one style."""
-    return SandboxJob(source, STYLES[style], FORMS.get(style, "script"), "solve", limits=QUICK)
+    return SandboxJob(source, STYLES[style], FORMS.get(style, "script"), "solve", limits=limits)
 
 
 def attack_job(source: str, limits: Limits = PATIENT) -> SandboxJob:
@@ -112,7 +112,7 @@ def test_the_honest_program_passes_every_style(pool: Pool) -> None:
 
 def test_no_cheat_passes_any_style(pool: Pool) -> None:
     pairs = [(cheat.name, style) for cheat in CHEATS for style in STYLES]
-    jobs = (solve_job(cheat.source, style) for cheat in CHEATS for style in STYLES)
+    jobs = (solve_job(cheat.source, style, QUICK) for cheat in CHEATS for style in STYLES)
     passed = [
         (*pair, outcome)
         for pair, outcome in zip(pairs, pool.run(jobs), strict=True)
@@ -147,7 +147,7 @@ def test_resource_attacks_are_held(pool: Pool) -> None:
 
 
 def test_cheats_leave_no_trace(pool: Pool) -> None:
-    jobs = with_canaries([solve_job(cheat.source, "equal") for cheat in CHEATS])
+    jobs = with_canaries([solve_job(cheat.source, "equal", QUICK) for cheat in CHEATS])
     outcomes = list(pool.run(jobs))
     faults = [
         (cheat.name, *outcomes[4 * number + 1 : 4 * number + 4])

@@ -8,10 +8,8 @@ import random
 import resource
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from rasft import tables
@@ -28,7 +26,7 @@ from rasft.training.jobs import (
 )
 from rasft.training.keeping import give, take
 from rasft.training.launcher import launch
-from tests.training_jobs import equal_bits, job, quiet, what_was_trained
+from tests.training_jobs import equal_bits, job, kill_at, quiet, what_was_trained
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +36,6 @@ def undisturbed(
     folder = job(tmp_path_factory.mktemp("jobs") / "one", base, examples, checkpoint_steps=1)
     launch(folder, read_job(folder).training, quiet)
     return folder
-
-
-def kill_at(step: int) -> Callable[[str], None]:
-    """Kill the program and its children, as the kernel does, once that step is saved."""
-    others = set(psutil.Process().children(recursive=True))
-
-    def watch(line: str) -> None:
-        if line.endswith(f"step-{step:08}"):
-            for process in set(psutil.Process().children(recursive=True)) - others:
-                process.kill()
-
-    return watch
 
 
 def preempt(line: str) -> None:

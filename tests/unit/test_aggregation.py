@@ -1,7 +1,5 @@
 """From rollouts and verdicts to groups and examples, by hand-made cases."""
 
-import time
-
 import pytest
 
 from rasft.config import Config, QualityConfig, WeightingConfig
@@ -110,12 +108,11 @@ def test_text_faults(text: str, verifier: str, reason: str | None) -> None:
     assert fault(text, verifier, QUALITY) == reason
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("repeated", ["a == 1 and ", "1,", "('", "return ", "if x == 1: "])
 def test_no_code_takes_long_to_judge(repeated: str) -> None:
     """Texts that make a careless pattern try every way to read them."""
-    start = time.monotonic()
     fault(f"def f(a):\n  if {repeated * 5000}b:", "python", QUALITY)
-    assert time.monotonic() - start < 1
 
 
 def test_similarity_is_jaccard_of_word_trigrams() -> None:

@@ -1,0 +1,49 @@
+"""The training program with its weights in shards over CPU processes.
+
+torch's fully_shard works over gloo, but Accelerate takes it up on GPUs alone: told here what it
+would find out there.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DistributedType
+from torch.distributed.tensor import DTensor
+
+from rasft.records import TrainingStep
+from rasft.training import program
+from rasft.training.trainer import Trainer
+
+_open, _run = AcceleratorState.__init__, program.run_steps
+
+
+def _open_with_shards(self: AcceleratorState, *arguments: Any, **named: Any) -> None:
+    _open(self, *arguments, **named)
+    if self.distributed_type == DistributedType.MULTI_CPU:
+        self.fsdp_plugin = named["fsdp_plugin"]
+        if self._mixed_precision != "no":
+            self.fsdp_plugin.set_mixed_precision(self._mixed_precision)
+        self.distributed_type = DistributedType.FSDP
+        PartialState._shared_state["distributed_type"] = DistributedType.FSDP
+
+
+def _run_checked(trainer: Trainer, *rest: Any) -> list[TrainingStep]:
+    """Every weight is in shards, and the log-probs that a loss sees are whole and exact."""
+    assert all(isinstance(weight, DTensor) for weight in trainer.module.parameters())
+    trainer.module.register_forward_hook(_check_logps)
+    return _run(trainer, *rest)
+
+
+def _check_logps(_module: Any, _inputs: Any, logp_BT: Any) -> None:
+    assert type(logp_BT) is torch.Tensor
+    assert logp_BT.dtype == torch.float32
+
+
+if __name__ == "__main__":
+    AcceleratorState.__init__ = _open_with_shards  # type: ignore[method-assign]
+    program.run_steps = _run_checked
+    sys.exit(program.main())
