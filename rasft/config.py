@@ -223,7 +223,7 @@ class LoraSettings(Section):
     alpha: Count = 32  # the adapters' output is scaled by alpha / rank
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of the adapters' input
     target_modules: tuple[str, ...] = ()  # names of linear layers; empty: all but the head
-    quantize: Literal["nf4"] | None = None  # QLoRA: 4-bit base weights; a GPU and bitsandbytes
+    quantize: Literal["nf4"] | None = None  # QLoRA: 4-bit base weights; a GPU and the extra [qlora]
 
 
 class TrainingConfig(Section):

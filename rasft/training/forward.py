@@ -9,6 +9,7 @@ off.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +24,12 @@ from rasft.records import TrainingExample
 from rasft.training.attention import PACKED, Lengths
 from rasft.training.batching import Batch, collate
 from rasft.training.head import fused_for
+from rasft.training.zero3 import is_cut_up
 
 # Response positions that go through the head together. A CPU is fastest when a chunk's logits
 # stay near its caches (measured), a GPU when the head's gradient is seldom added to.
 CHUNK = {"cpu": 128, "cuda": 1024}
+PIECES = 8  # of the positions of any batch, where all processes must call the head equally often
 TOLERANCE = 1e-3  # nats: agreement with the model's own forward pass, in fp32
 
 
@@ -48,12 +51,12 @@ class ResponseLogps(nn.Module):
         head = self.model.get_output_embeddings()
         if reference is None and len(batch.target_N) and (fused := fused_for(head)):
             return _spread(fused(hidden_ND, head.weight, batch.target_N), batch.mask_BT)
-        size = CHUNK[hidden_ND.device.type]
-        pieces = zip(torch.split(hidden_ND, size), torch.split(batch.target_N, size), strict=True)
+        count = _pieces(head, hidden_ND)
+        pieces = zip(hidden_ND.tensor_split(count), batch.target_N.tensor_split(count), strict=True)
         if reference is None:
             parts = [self._again(token_logps, *piece) for piece in pieces]
         else:
-            others = torch.split(reference.hidden_ND, size)
+            others = reference.hidden_ND.tensor_split(count)
             parts = [
                 self._again(logps_and_divergence, *piece, reference.head, other)
                 for piece, other in zip(pieces, others, strict=True)
@@ -130,6 +133,13 @@ def response_logps(model: Any, packed: bool) -> ResponseLogps:
             f"model's own forward pass; {advice}"
         )
     return module
+
+
+def _pieces(head: nn.Module, hidden_ND: Tensor) -> int:
+    """In how many pieces, which differ by one position at most, the positions go through it."""
+    if is_cut_up(head):
+        return PIECES
+    return max(1, math.ceil(len(hidden_ND) / CHUNK[hidden_ND.device.type]))
 
 
 def _probe(vocabulary: int, tokens: int, random: torch.Generator) -> TrainingExample:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from rasft.training import liger
 from rasft.training.liger import liger_logps
 from rasft.training.precision import compute_dtype
+from rasft.training.zero3 import is_cut_up
 
 ROWS = 512  # positions whose logits exist together: the head's gradient is added to so seldom
 TILE = 32  # of them in fp32
@@ -79,10 +80,9 @@ def fused_for(head: nn.Module) -> Callable[[Tensor, Tensor, Tensor], Tensor] | N
 
 
 def _is_whole(head: Any) -> bool:
-    if hasattr(head.weight, "ds_id"):  # DeepSpeed's, whole only while the head's forward runs
-        return False
     shape = (head.out_features, head.in_features)
-    return type(head.weight) is nn.Parameter and head.weight.shape == shape
+    plain = type(head.weight) is nn.Parameter and head.weight.shape == shape
+    return plain and not is_cut_up(head)
 
 
 def fused_logps(hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ def save_checked(model: Any, state: dict[str, torch.Tensor], tokenizer: Any, fol
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     tied = model.all_tied_weights_keys  # shards are gathered into a copy for each name
-    model.save_pretrained(partial, state_dict={k: v for k, v in state.items() if k not in tied})
+    state = {name: weight for name, weight in state.items() if name not in tied}
+    model.save_pretrained(partial, state_dict=state)
     tokenizer.save_pretrained(partial)
     _compare(load_model(partial).state_dict(), state, partial)
     if load_tokenizer(partial).chat_template != tokenizer.chat_template:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -24,11 +25,16 @@ TOLERANCE = 1e-3  # of the logits, fp32
 
 
 def load_quantized(path: str, dtype: str) -> Any:
-    """The model in 4-bit NF4 with double quantisation. Raises UserError where it cannot be had."""
+    """As `quantized`, on a GPU. Raises UserError where it cannot be had."""
     if not torch.cuda.is_available():
         raise UserError("training.lora.quantize needs a GPU: take it out to train LoRA in fp32")
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise UserError("training.lora.quantize needs bitsandbytes: run pip install bitsandbytes")
+        raise UserError("training.lora.quantize needs bitsandbytes: run pip install -e .[qlora]")
+    return quantized(path, dtype)
+
+
+def quantized(path: str, dtype: str) -> Any:
+    """The model in 4-bit NF4 with double quantisation, on this process's device."""
     packed = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -36,7 +42,10 @@ def load_quantized(path: str, dtype: str) -> Any:
         bnb_4bit_compute_dtype=DTYPES[dtype],
     )
     model: Any = AutoModelForCausalLM.from_pretrained(
-        path, quantization_config=packed, attn_implementation="sdpa", device_map={"": 0}
+        path,
+        quantization_config=packed,
+        attn_implementation="sdpa",
+        device_map={"": PartialState().device},
     )
     return model.eval()
 

@@ -44,6 +44,7 @@ from rasft.training.loop import Stopped, run_steps
 from rasft.training.saving import save_trained
 from rasft.training.trackers import check_trackers, event_folder, start_trackers
 from rasft.training.trainer import Trainer
+from rasft.training.zero3 import prepare_zero3
 
 PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 STOPPED = 75  # exit code: told to end, the state is saved, start again
@@ -103,6 +104,7 @@ def open_accelerator(job: TrainingJob, processes: int, job_dir: Path) -> Acceler
     )
     if accelerator.is_fsdp2 and job.dtype != "float32":
         accelerator.state.fsdp_plugin.mixed_precision_policy = precision_of_shards(job.dtype)
+    prepare_zero3(accelerator)
     if accelerator.num_processes != processes:
         raise UserError(
             f"training was to run on {processes} processes but was started on "

@@ -14,6 +14,7 @@ from rasft.training.language_model import load_tokenizer, save_checked
 from rasft.training.lora import ADAPTER, merge_checked
 from rasft.training.trackers import RUNS, event_folder
 from rasft.training.trainer import Trainer
+from rasft.training.zero3 import whole_weights
 
 
 def save_trained(trainer: Trainer, job: TrainingJob, job_dir: Path) -> None:
@@ -21,7 +22,7 @@ def save_trained(trainer: Trainer, job: TrainingJob, job_dir: Path) -> None:
 
     Every process calls it. Raises MachineError if what was read back is not what was trained.
     """
-    state = trainer.accelerator.get_state_dict(trainer.module)
+    state = whole_weights(trainer.accelerator, trainer.module)
     if trainer.accelerator.is_main_process:
         weights = {name.removeprefix("model."): value.cpu() for name, value in state.items()}
         if trainer.adapted:

@@ -1,7 +1,7 @@
 """The training program with its weights in shards over CPU processes.
 
-torch's fully_shard works over gloo, but Accelerate takes it up on GPUs alone: told here what it
-would find out there.
+torch's FSDP2 and DeepSpeed's ZeRO-3 work over gloo, but Accelerate takes them up on GPUs alone:
+told here what it would find out there.
 """
 
 from __future__ import annotations
@@ -23,17 +23,28 @@ _open, _run = AcceleratorState.__init__, program.run_steps
 
 def _open_with_shards(self: AcceleratorState, *arguments: Any, **named: Any) -> None:
     _open(self, *arguments, **named)
-    if self.distributed_type == DistributedType.MULTI_CPU:
-        self.fsdp_plugin = named["fsdp_plugin"]
+    if self.distributed_type != DistributedType.MULTI_CPU:
+        return
+    if shards := named["fsdp_plugin"]:
+        kind, self.fsdp_plugin = DistributedType.FSDP, shards
         if self._mixed_precision != "no":
-            self.fsdp_plugin.set_mixed_precision(self._mixed_precision)
-        self.distributed_type = DistributedType.FSDP
-        PartialState._shared_state["distributed_type"] = DistributedType.FSDP
+            shards.set_mixed_precision(self._mixed_precision)
+    else:
+        import deepspeed
+
+        deepspeed.comm.init_distributed("gloo", auto_mpi_discovery=False)
+        shards = named["deepspeed_plugin"]
+        shards.set_mixed_precision(named["mixed_precision"])
+        shards.select(_from_accelerator_state=True)
+        kind, self.deepspeed_plugins = DistributedType.DEEPSPEED, {"default": shards}
+        self._mixed_precision = "no"
+    self.distributed_type = PartialState._shared_state["distributed_type"] = kind
 
 
 def _run_checked(trainer: Trainer, *rest: Any) -> list[TrainingStep]:
     """Every weight is in shards, and the log-probs that a loss sees are whole and exact."""
-    assert all(isinstance(weight, DTensor) for weight in trainer.module.parameters())
+    for weight in trainer.module.parameters():
+        assert isinstance(weight, DTensor) or hasattr(weight, "ds_id")
     trainer.module.register_forward_hook(_check_logps)
     return _run(trainer, *rest)
 
