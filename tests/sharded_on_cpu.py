@@ -7,6 +7,7 @@ told here what it would find out there.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -32,6 +33,8 @@ def _open_with_shards(self: AcceleratorState, *arguments: Any, **named: Any) -> 
     else:
         import deepspeed
 
+        # its own way between processes of one machine would have to be compiled
+        import_module("deepspeed.comm.torch").build_shm_op = lambda: None
         deepspeed.comm.init_distributed("gloo", auto_mpi_discovery=False)
         shards = named["deepspeed_plugin"]
         shards.set_mixed_precision(named["mixed_precision"])
