@@ -37,6 +37,7 @@ from rasft.training.language_model import load_model, load_tokenizer, save_check
 from rasft.training.log import peak_memory_bytes
 from rasft.training.reinforcement_jobs import ReinforcementJob, Shape, read_job
 from rasft.training.rewards import Rewards
+from rasft.training.zero3 import whole_weights
 
 NOTHING = "no group has both right and wrong responses: this step trains on nothing"
 
@@ -202,7 +203,7 @@ def train(folder: Path, processes: int) -> None:
             )
         trainer.train()
     tally = sum(gather_object([rollouts.tally]), Tally())
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    state = whole_weights(trainer.accelerator, trainer.model_wrapped)
     if trainer.accelerator.is_main_process:
         _save(trainer, state, job, folder, curve.rows)
         seconds = time.monotonic() - start

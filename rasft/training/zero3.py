@@ -29,7 +29,7 @@ def prepare_zero3(accelerator: Accelerator) -> None:
 
 def is_cut_up(layer: nn.Module) -> bool:
     """Whether the layer's weight is whole only while its forward runs."""
-    return hasattr(layer.weight, "ds_id")
+    return hasattr(getattr(layer, "weight", None), "ds_id")
 
 
 def whole_weights(accelerator: Accelerator, module: Any) -> dict[str, Tensor]:

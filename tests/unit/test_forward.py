@@ -55,6 +55,15 @@ def gradients(model: torch.nn.Module, logps: torch.Tensor) -> list[torch.Tensor]
     return [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
 
+def test_head_may_be_any_module(folder: Path, examples: list[TrainingExample]) -> None:
+    model = load_model(folder)
+    expected = full_logits_logps(model, examples)
+    model.set_output_embeddings(torch.nn.Sequential(model.get_output_embeddings()))
+    batch = collate(examples)
+    found = response_logps(model, packed=True)(batch)[batch.mask_BT]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("chunk", [7, 512])
 def test_equals_the_models_own_logits(
