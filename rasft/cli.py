@@ -34,7 +34,7 @@ def main() -> None:
 @main.command()
 def doctor() -> None:
     """Check what a run needs: Docker, GPU, engines, datastore, cluster, disk; say what to do."""
-    from rasft.doctor import checks
+    from rasft.machine.doctor import checks
 
     failed = False
     for check in checks():

@@ -12,7 +12,7 @@ from rasft.data.preparation import data_dir
 from rasft.data.rows import SourceUnavailable
 from rasft.datasets import Source
 from rasft.errors import UserError
-from rasft.planning import Span, StepEstimate, Timing, estimate, steps, total
+from rasft.machine.planning import Span, StepEstimate, Timing, estimate, steps, total
 from rasft.progress import duration
 from rasft.report.reporting import markdown_table
 from rasft.results import runs

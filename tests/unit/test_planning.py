@@ -11,7 +11,7 @@ import pytest
 from rasft import config_files
 from rasft.commands.plan import check_budget
 from rasft.errors import UserError
-from rasft.planning import BAND, ONE_MEASUREMENT, StepPlan, Timing, estimate, steps, total
+from rasft.machine.planning import BAND, ONE_MEASUREMENT, StepPlan, Timing, estimate, steps, total
 
 DEMO = config_files.load(config_files.CONFIGS / "demo.yaml")
 GENERATE = StepPlan("rollout", 4, work=1000.0, kind="generate")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rasft import reach
-from rasft.findings import Check
+from rasft.machine import reach
+from rasft.machine.findings import Check
 from rasft.results import runs
 
 pytest.importorskip("kubernetes")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rasft.findings import Check
+from rasft.machine.findings import Check
 from rasft.results import runs
 
 SECONDS = 5  # to wait for an answer

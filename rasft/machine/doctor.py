@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-from rasft import models, plugins, reach
-from rasft.findings import Check
+from rasft import models, plugins
+from rasft.machine import reach
+from rasft.machine.findings import Check
 
 FREE_GB = 10  # the demo's model, checkpoints and image
 NEEDED_ENGINE = "transformers"  # runs everywhere; the others need a GPU or a server
