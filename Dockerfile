@@ -4,30 +4,33 @@
 #   docker build --tag rasft:cuda --build-arg REVISION=$(git rev-parse HEAD) .
 #   docker build --tag rasft:cpu --build-arg DEVICE=cpu .
 #
-# pip's settings for a mirror are build arguments of the first stage, so they are in no layer and no
-# history of the result. A folder `wheels` beside this file is searched before any index.
+# Versions are the lock's: locks/cuda.txt or locks/cpu.txt, or the one that LOCK names. pip's settings
+# for a mirror are build arguments of the first stage, so they are in no layer and no history of the
+# result. A folder `wheels` beside this file is searched before any index.
 ARG BASE_IMAGE=python:3.11-slim
 
 FROM ${BASE_IMAGE} AS libraries
 ARG DEVICE=cuda
+ARG LOCK=${DEVICE}
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_NO_INDEX
 WORKDIR /build
-COPY pyproject.toml constraints.txt wheel[s] ./
+COPY pyproject.toml locks/*.txt wheel[s] ./
 RUN python3 -m venv --without-pip /opt/venv && python3 -c "import tomllib; \
 project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 extras = project['optional-dependencies']; \
-of_gpu = extras['vllm'] + extras['liger'] if '${DEVICE}' == 'cuda' else []; \
-print(*project['dependencies'], *of_gpu, sep='\n')" > requirements.txt
+names = extras['cuda'][0].split('[')[1].rstrip(']').split(',') if '${DEVICE}' == 'cuda' else []; \
+print(*project['dependencies'], *(each for name in names for each in extras[name]), sep='\n')" \
+    > requirements.txt
 # A CPU image takes torch's CPU build where an index has it: gigabytes less. Bytecode is written
 # for what the steps import, a tenth of all there is; a pod could not write it.
 # Two folders, so two layers: torch and the CUDA libraries change seldom and are most of the size.
-RUN torch=$(sed -n 's/^torch==//p' constraints.txt) && \
+RUN torch=$(sed -n 's/^torch==//p' ${LOCK}.txt) && \
     pip="python3 -m pip --python /opt/venv/bin/python install -q --no-compile --no-cache-dir" && \
     pip="$pip --find-links ." && \
     if [ "${DEVICE}" != cpu ] || ! $pip "torch==$torch+cpu"; then $pip "torch==$torch"; fi && \
-    $pip -c constraints.txt -r requirements.txt && \
+    $pip -c ${LOCK}.txt -r requirements.txt && \
     /opt/venv/bin/python -c "import accelerate.commands.launch, boto3, datasets, docker, gguf, \
 math_verify, matplotlib.pyplot, metaflow.cli, metaflow.cards, metaflow.plugins, pandas, sympy, \
 torch.distributed.run, transformers.models.auto.modeling_auto, \

@@ -5,14 +5,18 @@ So a flow runs from any folder, installed or not, as root in a container, and in
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
 # In a pod the flow's files lie loose in a folder named metaflow, and the packages are on the path:
 # the folder above would be found as the library of that name.
 if (root / "rasft").is_dir():
-    # At the end: what pip knows of the installed package comes before a build's leftovers here.
-    sys.path.append(str(root))
+    # Behind the installed packages, whose metadata comes before a build's leftovers here, and
+    # before what they add to the path, which may be another tree.
+    packages = sysconfig.get_path("purelib")
+    place = sys.path.index(packages) + 1 if packages in sys.path else len(sys.path)
+    sys.path.insert(place, str(root))
 
 # Metaflow starts the other nodes of a local training as `python`, which may be another one.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

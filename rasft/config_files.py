@@ -18,16 +18,22 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from rasft import shipped
 from rasft.config import Config
 from rasft.errors import UserError
 from rasft.section import Section
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+CONFIGS = shipped.folder("configs")
 
 
 def load(path: str | Path) -> Config:
-    """Read, extend and validate one YAML file. Raises UserError with one clear message."""
-    return build(resolve(_read(Path(path)), str(path)), str(path))
+    """Read, extend and validate one YAML file, or the one of that name in `configs/`.
+
+    Raises UserError with one clear message.
+    """
+    named = CONFIGS / f"{path}.yaml"
+    where = named if not Path(path).exists() and named.is_file() else Path(path)
+    return build(resolve(_read(where), str(where)), str(where))
 
 
 def parse(text: str, where: str = "config") -> Config:

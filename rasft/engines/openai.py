@@ -11,15 +11,13 @@ repeats requests that fail on the way.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import metadata
 from typing import Any, Self
 
-import httpx
-
+from rasft import extras
 from rasft.decoding import probe
 from rasft.engines import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
@@ -39,8 +37,8 @@ def version() -> str:
 
 def available() -> str | None:
     """None where a server answers, else what is missing."""
-    if importlib.util.find_spec("openai") is None:
-        return "the package openai is not installed (pip install rasft[openai])"
+    if not extras.installed("openai"):
+        return f"the extra openai is not installed: {extras.advice('openai')}"
     if not os.environ.get(ADDRESS):
         return f"{ADDRESS} is not set: the server's address, such as http://127.0.0.1:8000/v1"
     if _server_version() is None:
@@ -102,6 +100,8 @@ class OpenAIEngine:
 
     def reload(self, model: str) -> None:
         """Have the server read another folder's weights. Raises UserError if it does not."""
+        import httpx
+
         root = _root()
         order = {"method": "reload_weights", "kwargs": {"weights_path": model}}
         replies = [
@@ -155,8 +155,10 @@ def _root() -> str:
 
 
 def _server_version() -> str | None:
-    if not os.environ.get(ADDRESS):
+    if not os.environ.get(ADDRESS) or not extras.installed("openai"):
         return None
+    import httpx
+
     try:
         reply = httpx.get(f"{_root()}/version", timeout=ASK_SECONDS)
         return str(reply.raise_for_status().json()["version"])

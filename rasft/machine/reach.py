@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rasft import extras
 from rasft.machine.findings import Check
 from rasft.results import runs
 
@@ -62,9 +63,7 @@ def _cluster(datastore: str) -> Check:
         from kubernetes import client, config
         from kubernetes.config import ConfigException
     except ImportError:
-        return Check(
-            "cluster", True, "no client (optional); for --with kubernetes: pip install kubernetes"
-        )
+        return Check("cluster", True, f"no client (optional); {extras.advice('kubernetes')}")
     try:
         if "KUBERNETES_SERVICE_HOST" in os.environ:  # inside a pod
             config.load_incluster_config()  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from rasft import extras
 from rasft.config import TrainingConfig
 from rasft.config_files import CONFIGS
 from rasft.errors import UserError
@@ -37,6 +38,8 @@ def command(
     settings = launcher_file(training)
     accelerate = ["-m", "accelerate.commands.launch", "--config_file", str(settings)]
     if _gpus():
+        if training.launcher == "deepspeed_zero3":
+            extras.require("deepspeed", f"training.launcher = {training.launcher!r}")
         if node.sharers > 1:
             raise UserError(
                 "nodes on one machine would take each other's GPUs: training.processes is for them"

@@ -9,11 +9,11 @@ tokens as it likes. https://github.com/linkedin/Liger-Kernel
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
+from rasft import extras
 from rasft.training import trial
 from rasft.training.precision import compute_dtype
 
@@ -22,8 +22,8 @@ TOLERANCE = 0.02  # half precision rounds each value by up to 0.004
 
 
 def installed() -> bool:
-    """Whether the package is there: `pip install -e .[liger]`."""
-    return find_spec("liger_kernel") is not None
+    """Whether the package is there."""
+    return extras.installed("liger")
 
 
 @cache

@@ -7,7 +7,6 @@ there; the merged model is what a run hands on, once its logits equal those of b
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from accelerate import PartialState
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from rasft import extras
 from rasft.config import LoraSettings
 from rasft.errors import MachineError, UserError
 from rasft.training.language_model import DTYPES, load_model
@@ -28,8 +28,7 @@ def load_quantized(path: str, dtype: str) -> Any:
     """As `quantized`, on a GPU. Raises UserError where it cannot be had."""
     if not torch.cuda.is_available():
         raise UserError("training.lora.quantize needs a GPU: take it out to train LoRA in fp32")
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise UserError("training.lora.quantize needs bitsandbytes: run pip install -e .[qlora]")
+    extras.require("qlora", "training.lora.quantize")
     return quantized(path, dtype)
 
 

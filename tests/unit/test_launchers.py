@@ -41,6 +41,7 @@ def test_command_on_gpus_is_what_accelerate_takes(
     """Parsed by accelerate's own parser, with its file: four processes, and clipping as configured
     even where the file speaks of DeepSpeed."""
     monkeypatch.setattr(command_line, "_gpus", lambda: 4)
+    monkeypatch.setattr("rasft.extras.installed", lambda name: True)
     training = TrainingConfig(launcher=path.stem, max_grad_norm=0.5)
     line = command_line.command(Path("job"), training)
     arguments = launch_command_parser().parse_args(line[line.index("--config_file") :])
@@ -116,3 +117,10 @@ def test_what_cannot_be_launched_is_refused_at_the_start(
 ) -> None:
     with pytest.raises(UserError, match=message):
         fitting.check_launch(TrainingConfig(**training), several)
+
+
+def test_a_launcher_whose_extra_is_missing_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "_gpus", lambda: 4)
+    monkeypatch.setattr("rasft.extras.installed", lambda name: False)
+    with pytest.raises(UserError, match=r"needs the extra deepspeed, .*pip install -c locks/cuda"):
+        command_line.command(Path("job"), TrainingConfig(launcher="deepspeed_zero3"))

@@ -21,7 +21,8 @@ from rasft.models import cache_folder
 from sandbox import image as sandbox_image
 
 ROOT = Path(__file__).parents[3]
-INPUTS = ("Dockerfile", ".dockerignore", "pyproject.toml", "constraints.txt")
+LOCK = "test"  # torch as it is installed here, so that pods and local runs give equal numbers
+INPUTS = ("Dockerfile", ".dockerignore", "pyproject.toml", f"locks/{LOCK}.txt")
 REPOSITORY = "rasft"
 
 
@@ -47,14 +48,16 @@ def ensure_image() -> str:
 
 def _build() -> None:
     with tempfile.TemporaryDirectory(prefix="rasft-image-", dir=_cache()) as folder:
+        (Path(folder) / "locks").mkdir()
         for name in INPUTS:
-            shutil.copy(ROOT / name, folder)
+            shutil.copy(ROOT / name, Path(folder) / name)
         (Path(folder) / "wheels").mkdir()
         for wheel in _wheels().iterdir():
             (Path(folder) / "wheels" / wheel.name).hardlink_to(wheel)
         arguments = {
             "BASE_IMAGE": sandbox_image.HOME_MADE_BASE,
             "DEVICE": "cpu",
+            "LOCK": LOCK,
             "PIP_NO_INDEX": "1",
             "REVISION": _commit(),
         }
@@ -63,9 +66,13 @@ def _build() -> None:
 
 
 def _requirements() -> bytes:
-    """What the Dockerfile reads of pyproject.toml and constraints.txt."""
+    """What the Dockerfile reads of pyproject.toml and the lock."""
     wanted = "\n".join(sorted(_dependencies()))
-    return wanted.encode() + (ROOT / "constraints.txt").read_bytes()
+    return wanted.encode() + _lock().read_bytes()
+
+
+def _lock() -> Path:
+    return ROOT / "locks" / f"{LOCK}.txt"
 
 
 def _dependencies() -> list[str]:
@@ -87,7 +94,7 @@ def _fetch(folder: Path) -> None:
 
     pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-input", "--wheel-dir", str(folder)]
     # the build of torch that is installed here: the CPU's, where there is one
-    _run(*pip, "-c", str(ROOT / "constraints.txt"), f"torch=={torch.__version__}", *_dependencies())
+    _run(*pip, "-c", str(_lock()), f"torch=={torch.__version__}", *_dependencies())
 
 
 def _cache() -> Path:
