@@ -116,11 +116,11 @@ def plan(
 
     if gpus is None:
         gpus = plan_command.gpus_here()
-    estimates = plan_command.plan(config_files.load(config_path), gpus)
+    planned = plan_command.plan(config_files.load(config_path), gpus)
     tasks = parallel or plan_command.cores()
-    click.echo(plan_command.render(estimates, tasks, gpu_price, budget))
+    click.echo(plan_command.render(planned, tasks, gpu_price, budget))
     if budget is not None:
-        plan_command.check_budget(estimates, gpu_price, budget)
+        plan_command.check_budget(planned.estimates, gpu_price, budget)
 
 
 @main.command()

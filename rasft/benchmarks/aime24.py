@@ -9,6 +9,7 @@ from rasft.datasets import Source
 from rasft.records import Problem
 
 KIND = "math"
+ROWS = 30
 PLACE = rows.Place(
     "math/aime24.jsonl",
     hub="HuggingFaceH4/aime_2024",

@@ -9,6 +9,7 @@ from rasft.datasets import Source
 from rasft.records import Problem
 
 KIND = "math"
+ROWS = 40
 PLACE = rows.Place(
     "math/amc23.jsonl",
     hub="math-ai/amc23",

@@ -12,6 +12,7 @@ from rasft.datasets import Source
 from rasft.records import Problem
 
 KIND = "code"
+ROWS = 164
 PLACE = rows.Place(
     "code/humaneval.jsonl",
     hub="openai/openai_humaneval",

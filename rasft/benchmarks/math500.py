@@ -9,6 +9,7 @@ from rasft.datasets import Source
 from rasft.records import Problem
 
 KIND = "math"
+ROWS = 500
 PLACE = rows.Place(
     "math/math500.jsonl",
     hub="HuggingFaceH4/MATH-500",

@@ -9,6 +9,7 @@ from rasft.datasets import Source
 from rasft.records import Problem
 
 KIND = "code"
+ROWS = 500
 
 
 def load(source: Source) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from rasft.datasets import Source
 from rasft.records import Problem
 
 KIND = "math"
+ROWS = 272
 PLACE = rows.Place(
     "math/minerva_math.jsonl",
     hub="math-ai/minervamath",

@@ -13,6 +13,7 @@ from rasft.errors import UserError
 from rasft.records import Problem
 
 KIND = "math"
+ROWS = 675
 NAME = "olympiadbench"
 PLACE = rows.Place(
     "math/olympiadbench.jsonl",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from rasft import plugins
-from rasft.config import Config, DatasetConfig
-from rasft.data import problems
+from rasft.config import Config
 from rasft.data.preparation import data_dir
-from rasft.data.rows import SourceUnavailable
-from rasft.datasets import Source
+from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
 from rasft.machine.planning import Span, StepEstimate, Timing, estimate, steps, total
 from rasft.progress import duration
@@ -20,19 +18,34 @@ from rasft.results import runs
 ON_GPU = ("warmup", "score", "rollout", "train", "evaluate")  # where a machine's GPUs are used
 
 
-def plan(config: Config, gpus: int) -> list[StepEstimate]:
-    """The estimate of each step, where a task that uses GPUs gets `gpus` of them.
+@dataclass(frozen=True)
+class Plan:
+    """The estimate of each step, and what was assumed of the data, a phrase each."""
+
+    estimates: list[StepEstimate]
+    assumed: list[str]
+
+
+def plan(config: Config, gpus: int) -> Plan:
+    """What a run will take where a task that uses GPUs gets `gpus` of them; no hub is asked.
 
     Raises UserError where the number of problems cannot be told.
     """
-    planned = steps(config, _problems(config), _benchmarks(config), _gpus(config, gpus))
-    return estimate(planned, _history(config, gpus))
+    where = data_dir(), config.seed
+    datasets = [size_of("datasets", each, *where) for each in config.data.datasets]
+    judged = [size_of("benchmarks", each, *where) for each in config.evaluation.benchmarks]
+    problems = sum(each.problems for each in datasets)
+    benchmarks = {each.name: each.problems for each in judged}
+    planned = steps(config, problems, benchmarks, _gpus(config, gpus))
+    assumed = _published([*datasets, *judged]) + _limits([*datasets, *judged])
+    if config.evaluation.skip_unavailable and not all(each.counted for each in judged):
+        assumed.append("every benchmark is there; a run skips one that it cannot load")
+    return Plan(estimate(planned, _history(config, gpus)), assumed)
 
 
-def render(
-    estimates: list[StepEstimate], parallel: int, gpu_price: float | None, budget: float | None
-) -> str:
-    """The plan as text: a row a step, then the sums. Costs in US dollars."""
+def render(plan: Plan, parallel: int, gpu_price: float | None, budget: float | None) -> str:
+    """The plan as text: a row a step, then the sums and assumptions. Costs in US dollars."""
+    estimates = plan.estimates
     rows = [_row(each, parallel) for each in estimates]
     header = ["step", "tasks", "GPUs a task", "GPU-hours", "wall time", "from"]
     hours = total(each.gpu_hours for each in estimates)
@@ -43,6 +56,7 @@ def render(
         sums.append(f"cost        {_band(cost, _dollars)} at {_dollars(gpu_price)} a GPU-hour")
         if budget is not None and cost.middle <= budget < cost.high:
             sums.append(f"careful: the upper end is above the budget of {_dollars(budget)}")
+    sums += [f"assumed     {each}" for each in plan.assumed]
     sums.append("In brackets: the error band, wide where nothing was measured.")
     return "\n".join([markdown_table(header, rows), "", *sums])
 
@@ -71,28 +85,26 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _problems(config: Config) -> int:
-    return sum(each.limit or _count(config, each) for each in config.data.datasets)
+def _published(sizes: Sequence[Size]) -> list[str]:
+    stated = [each for each in sizes if each.published is not None]
+    if not stated:
+        return []
+    first, *others = stated
+    told = ", ".join([f"{_told(first)} problems", *map(_told, others)])
+    return [f"{told} (as published; nothing of them was loaded)"]
 
 
-def _count(config: Config, wanted: DatasetConfig) -> int:
-    source = Source(data_dir(), None, config.seed, wanted.options)
-    return sum(1 for _ in plugins.load("datasets", wanted.name).load(source))
+def _told(size: Size) -> str:
+    whole = "" if size.published == size.problems else f" of {size.published:,}"
+    return f"{size.name} {size.problems:,}{whole}"
 
 
-def _benchmarks(config: Config) -> dict[str, int]:
-    """How many problems of each benchmark are judged; those that a run would skip are left out."""
-    found = {}
-    for wanted in config.evaluation.benchmarks:
-        try:
-            found[wanted.name] = len(problems.load_benchmark(wanted, data_dir(), config.seed))
-        except SourceUnavailable:
-            if config.evaluation.skip_unavailable:
-                continue
-            if wanted.limit is None:
-                raise
-            found[wanted.name] = wanted.limit
-    return found
+def _limits(sizes: Sequence[Size]) -> list[str]:
+    return [
+        f"{each.name} {each.problems:,} problems (its limit; the rows are not here)"
+        for each in sizes
+        if not each.counted and each.published is None
+    ]
 
 
 def _gpus(config: Config, here: int) -> dict[str, int]:

@@ -2,6 +2,10 @@
 
 A plugin module defines `load(source) -> Iterator[Problem]`, which streams. It yields every row
 it finds, usable or not: `rasft.data.problems` validates rows, and counts and reports what it drops.
+With `source.limit` 0 it checks its options and reads nothing.
+
+It may define `ROWS`, the published number of its rows, or a `ByOption` of such numbers: with it
+`rasft plan` needs no data; without it the rows are read to be counted.
 """
 
 from __future__ import annotations
@@ -23,3 +27,15 @@ class Source:
     limit: int | None = None  # rows; None for all
     seed: int = 0  # of generated problems
     options: Mapping[str, Any] = field(default_factory=dict)  # the plugin's own settings
+
+
+@dataclass(frozen=True)
+class ByOption:
+    """Published numbers of rows by the value of one option; the first value is the default."""
+
+    option: str
+    rows: Mapping[str, int]
+
+    def of(self, options: Mapping[str, Any]) -> int:
+        """The number for a plugin's options, which the plugin has checked."""
+        return self.rows[options.get(self.option, next(iter(self.rows)))]

@@ -8,6 +8,8 @@ from rasft.data import gsm8k
 from rasft.datasets import Source
 from rasft.records import Problem
 
+ROWS = 7_473
+
 
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""

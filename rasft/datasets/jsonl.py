@@ -96,8 +96,8 @@ def _path(source: Source) -> Path:
     if not path.is_absolute() and source.data_dir:
         path = Path(source.data_dir, path)
     if not path.is_file():
-        raise UserError(
+        raise rows.SourceUnavailable(
             f"jsonl: option path = {str(source.options['path'])!r}: there is no file {path}; "
-            "give an absolute path, or one below RASFT_DATA_DIR"
+            "give an absolute path, or set RASFT_DATA_DIR to the folder that it is relative to"
         )
     return path

@@ -18,6 +18,7 @@ from rasft.datasets import Source
 from rasft.errors import UserError
 from rasft.records import Problem
 
+ROWS = 245_937
 PLACE = rows.Place(
     "code/kodcode.jsonl",
     hub="KodCode/KodCode-V1-SFT-R1",

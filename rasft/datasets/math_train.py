@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from rasft.answers.extraction import extract
 from rasft.data import rows
-from rasft.datasets import Source
+from rasft.datasets import ByOption, Source
 from rasft.errors import UserError
 from rasft.records import Problem
 
@@ -22,6 +22,7 @@ PLACE = rows.Place(
     config="default",
 )
 TRAIN = "hendrycks MATH train split"
+ROWS = ByOption("part", {"train": 7_500, "all": 12_000})
 
 
 def load(source: Source) -> Iterator[Problem]:

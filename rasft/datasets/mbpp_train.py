@@ -8,6 +8,8 @@ from rasft.data import mbpp
 from rasft.datasets import Source
 from rasft.records import Problem
 
+ROWS = 374
+
 
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""

@@ -13,6 +13,7 @@ from rasft.data import rows
 from rasft.datasets import Source
 from rasft.records import Problem
 
+ROWS = 859_494
 PLACE = rows.Place(
     "math/train/numina_math_cot.jsonl",
     hub="AI-MO/NuminaMath-CoT",

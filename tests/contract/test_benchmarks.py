@@ -52,6 +52,17 @@ class TestEveryBenchmark:
         assert len({problem.id for problem in problems}) == SIZES[name]
         assert {problem.source for problem in problems} == {name}
 
+    def test_states_its_number_of_problems_unless_it_makes_them(self, name):
+        stated = None if name.startswith("heldout") else SIZES[name]
+        assert getattr(plugins.load("benchmarks", name), "ROWS", None) == stated
+
+    def test_a_limit_of_zero_checks_the_options_and_reads_nothing(self, name, monkeypatch):
+        monkeypatch.setattr(rows, "_stream", lambda place, local: pytest.fail("the hub was asked"))
+        plugin = plugins.load("benchmarks", name)
+        assert list(plugin.load(Source(limit=0))) == []
+        with pytest.raises(UserError, match=f"{name}: unknown option 'colour'"):
+            list(plugin.load(Source(limit=0, options={"colour": "blue"})))
+
     def test_every_problem_can_be_asked_and_verified(self, name):
         for problem in load(name):
             assert problem.prompt.strip()

@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 from rasft import config_files
-from rasft.commands.plan import check_budget
+from rasft.commands import plan as command
+from rasft.config import BenchmarkConfig, Config, DatasetConfig
+from rasft.data import rows
+from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
 from rasft.machine.planning import BAND, ONE_MEASUREMENT, StepPlan, Timing, estimate, steps, total
 
 DEMO = config_files.load(config_files.CONFIGS / "demo.yaml")
+CONFIGS = sorted(config_files.CONFIGS.rglob("*.yaml"))
+EXPERIMENTS = [path for path in CONFIGS if path.parent.name != "accelerate"]
+AUTHORS = config_files.CONFIGS / "math_authors.yaml"  # names a file that the tests do not have
 GENERATE = StepPlan("rollout", 4, work=1000.0, kind="generate")
 
 
@@ -108,4 +114,129 @@ def test_a_run_above_the_budget_is_refused(tmp_path: Path) -> None:
     assert "above the budget of $0.01" in done.stderr
     estimates = estimate([GENERATE], [])
     with pytest.raises(UserError, match="add --gpu-price"):
-        check_budget(estimates, None, 1.0)
+        command.check_budget(estimates, None, 1.0)
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No local data, no past run, and a hub that must not be asked."""
+
+    def stream(place: rows.Place, local: Path | None) -> None:
+        pytest.fail(f"{place.hub} was asked")
+
+    monkeypatch.delenv("RASFT_DATA_DIR", raising=False)
+    monkeypatch.setattr(rows, "_stream", stream)
+    monkeypatch.setattr(command.runs, "past", lambda model: [])
+
+
+def assumed(config: Config) -> list[str]:
+    """The lines of a plan that say what was assumed."""
+    text = command.render(command.plan(config, gpus=1), parallel=1, gpu_price=None, budget=None)
+    return [line for line in text.splitlines() if line.startswith("assumed")]
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_config_is_planned_offline(path: Path) -> None:
+    config = config_files.load(path)
+    if path == AUTHORS:
+        with pytest.raises(UserError, match=r"set RASFT_DATA_DIR .*; .* set its limit in"):
+            command.plan(config, gpus=1)
+        return
+    found = command.plan(config, gpus=1)
+    work = {each.plan.step: each.plan.work for each in found.estimates}
+    assert all(work[step] > 0 for step in ("score", "rollout", "train", "evaluate"))
+
+
+@pytest.mark.usefixtures("offline")
+def test_published_numbers_are_named() -> None:
+    assert assumed(config_files.load(config_files.CONFIGS / "math.yaml")) == [
+        "assumed     numina_math_cot 10,000 of 859,494 problems, math500 500, minerva_math 272, "
+        "olympiadbench 675, aime24 30, aime25 30, amc23 40, humaneval 164, mbpp 500 "
+        "(as published; nothing of them was loaded)"
+    ]
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_benchmark_that_a_run_may_skip_is_planned() -> None:
+    published, available = assumed(DEMO)
+    assert "heldout" not in published
+    assert "math500 1 of 500 problems, minerva_math 1 of 272" in published
+    assert available == "assumed     every benchmark is there; a run skips one that it cannot load"
+    (evaluate,) = (e for e in command.plan(DEMO, gpus=1).estimates if e.plan.step == "evaluate")
+    assert evaluate.plan.tasks == len(DEMO.evaluation.benchmarks)
+
+
+@pytest.mark.usefixtures("offline")
+def test_what_is_counted_is_not_assumed() -> None:
+    assert assumed(config_files.load(config_files.CONFIGS / "tiny.yaml")) == []
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_plan_is_the_same_where_the_data_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_files.load(config_files.CONFIGS / "math.yaml")
+    alone = command.plan(config, gpus=1)
+    (tmp_path / "math").mkdir()
+    (tmp_path / "math" / "math500.jsonl").write_text("a sample, not the whole\n")
+    monkeypatch.setenv("RASFT_DATA_DIR", str(tmp_path))
+    assert command.plan(config, gpus=1) == alone
+
+
+def dataset(name: str, limit: int | None = None, **options: object) -> Size:
+    return size_of("datasets", DatasetConfig(name=name, limit=limit, options=options), None, 0)
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_limit_bounds_the_published_number() -> None:
+    assert dataset("gsm8k") == Size("gsm8k", 7_473, published=7_473)
+    assert dataset("gsm8k", 100) == Size("gsm8k", 100, published=7_473)
+    assert dataset("gsm8k", 10_000) == Size("gsm8k", 7_473, published=7_473)
+
+
+@pytest.mark.usefixtures("offline")
+def test_an_option_may_change_the_published_number() -> None:
+    assert dataset("math_train").problems == 7_500
+    assert dataset("math_train", part="all").problems == 12_000
+    with pytest.raises(UserError, match="option part = 'most' must be 'train' or 'all'"):
+        dataset("math_train", part="most")
+    with pytest.raises(UserError, match="math500: unknown option 'level'"):
+        size_of("benchmarks", BenchmarkConfig(name="math500", options={"level": 5}), None, 0)
+
+
+@pytest.mark.usefixtures("offline")
+def test_generated_problems_are_counted() -> None:
+    assert dataset("generated_sums") == Size("generated_sums", 1_000, counted=True)
+    assert dataset("generated_sums", 20) == Size("generated_sums", 20, counted=True)
+
+
+@pytest.mark.usefixtures("offline")
+def test_the_rows_of_a_file_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"prompt": "1+1?", "verifier": "math"}\n' * 3)
+    assert dataset("jsonl", path=str(path)) == Size("jsonl", 3, counted=True)
+    assert dataset("jsonl", 2, path=str(path)) == Size("jsonl", 2, counted=True)
+    assert dataset("jsonl", 9, path=str(path)) == Size("jsonl", 3, counted=True)
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_limit_stands_for_a_file_that_is_not_there() -> None:
+    assert dataset("jsonl", 9, path="none.jsonl") == Size("jsonl", 9)
+    authors = config_files.load(AUTHORS)
+    (wanted,) = authors.data.datasets
+    limited = authors.data.model_copy(
+        update={"datasets": (wanted.model_copy(update={"limit": 10_000}),)}
+    )
+    lines = assumed(authors.model_copy(update={"data": limited}))
+    assert "assumed     jsonl 10,000 problems (its limit; the rows are not here)" in lines
+
+
+def test_the_command_plans_without_data(tmp_path: Path) -> None:
+    done = plan(tmp_path, "--config", str(config_files.CONFIGS / "math.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert "\nassumed     numina_math_cot 10,000 of 859,494 problems, math500 500" in done.stdout
+    done = plan(tmp_path, "--config", str(AUTHORS))
+    assert done.returncode != 0
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "set its limit in the config" in done.stderr
