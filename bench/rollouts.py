@@ -49,7 +49,7 @@ class Work:
             dtype=options.dtype,
             max_model_len=longest + options.max_new_tokens,
             max_sequences=options.max_sequences,
-            stop_token_ids=(self.renderer.eos_token_id,),
+            stop_token_ids=self.renderer.stop_token_ids,
         )
 
     def requests(self) -> list[Request]:
@@ -68,7 +68,7 @@ class Work:
 def stock_generate(folder: Path, work: Work) -> Contender:
     """`model.generate` over length-sorted padded batches of `max_sequences`."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[work.engine.dtype])
-    eos = work.renderer.eos_token_id
+    eos = work.renderer.stop_token_ids[0]
     prompts = sorted((request.prompt_ids for request in work.requests()), key=len)
 
     def batch(some: list[tuple[int, ...]]) -> int:

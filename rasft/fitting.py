@@ -22,7 +22,7 @@ from rasft.records import EXPERT, Checkpoint, Problem, TrainingExample, Work
 from rasft.tables import from_table, to_table
 from rasft.training import jobs, launcher
 from rasft.training.command_line import launcher_file, world_size
-from rasft.training.jobs import ALONE, Place, TrainingJob
+from rasft.training.jobs import ALONE, Place, Served, TrainingJob
 from rasft.training.launcher import PLAIN, Host
 
 REWARDS = "rewards"
@@ -125,7 +125,13 @@ def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> lis
     from rasft.decoding import engine_choice
     from rasft.training import preflight as checking
 
-    job = TrainingJob(str(policy), config.training, config.model.dtype, config.seed)
+    job = TrainingJob(
+        str(policy),
+        config.training,
+        config.model.dtype,
+        config.seed,
+        served=_served(config, policy),
+    )
     jobs.write_job(folder, job, rows)
     engine, _ = engine_choice.choose(config.rollout.engine)
     checks = checking.preflight(folder, config.data.max_tokens, engine)
@@ -216,7 +222,12 @@ def _job(
 ) -> TrainingJob:
     if settings.nodes != host.node.count:
         raise UserError(f"training.nodes is {settings.nodes}, and here are {host.node.count}")
-    return TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
+    served = _served(config, model)
+    return TrainingJob(str(model), settings, config.model.dtype, config.seed, place, served)
+
+
+def _served(config: Config, model: Path) -> Served:
+    return Served(open_renderer(model, config.prompts).stop_token_ids)
 
 
 def _trained(

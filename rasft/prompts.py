@@ -1,22 +1,22 @@
 """The one renderer: problem -> token ids, and where the prompt ends and the response begins.
 
 Engines and trainer get token ids from here and nowhere else, so what is sampled and what is
-trained agree to the token. A response ends with the EOS, which is supervised.
+trained agree to the token. A response ends with what ends a turn in the chat template (`turns`),
+which is supervised; sampling stops there and at every EOS of the model.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rasft.config import PromptConfig
 from rasft.errors import UserError
 from rasft.records import Problem
-
-Message = dict[str, str]
+from rasft.turns import Message, read_turn
 
 # Names of the class that is nothing but the folder's tokenizer.json.
 GENERAL_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")
@@ -28,7 +28,15 @@ def open_renderer(folder: Path, prompts: Mapping[str, PromptConfig]) -> Renderer
         tokenizer = _tokenizer_class(folder).from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot load the tokenizer of {folder}: {error}") from None
-    return Renderer(tokenizer, prompts)
+    return Renderer(tokenizer, prompts, eos_token_ids(folder))
+
+
+def eos_token_ids(folder: Path) -> tuple[int, ...]:
+    """Every EOS of a model folder's generation config, or of its config where it has none."""
+    paths = (folder / "generation_config.json", folder / "config.json")
+    stated = next((path.read_text("utf-8") for path in paths if path.is_file()), "{}")
+    found = json.loads(stated).get("eos_token_id")
+    return () if found is None else tuple(found) if isinstance(found, list) else (found,)
 
 
 def _tokenizer_class(folder: Path) -> Any:
@@ -47,41 +55,49 @@ def _tokenizer_class(folder: Path) -> Any:
 class Renderer:
     """Renders problems for one tokenizer and one set of prompt settings.
 
-    `prompts` maps a verifier's name to the prompt of its problems. Raises UserError if the
-    tokenizer has no chat template or no EOS.
+    `prompts` maps a verifier's name to the prompt of its problems, `eos_token_ids` are those of the
+    model's generation config. Raises UserError if the tokenizer has no chat template, or one whose
+    turns end with no special token.
     """
 
-    def __init__(self, tokenizer: Any, prompts: Mapping[str, PromptConfig]):
+    def __init__(
+        self,
+        tokenizer: Any,
+        prompts: Mapping[str, PromptConfig],
+        eos_token_ids: Sequence[int] = (),
+    ):
         if not tokenizer.chat_template:
             raise UserError(
                 f"tokenizer {tokenizer.name_or_path!r} has no chat template; "
                 "name an instruction model in model.path, or add a template to its folder"
             )
-        if tokenizer.eos_token_id is None:
-            raise UserError(f"tokenizer {tokenizer.name_or_path!r} has no EOS token")
         self.tokenizer = tokenizer
         self.prompts = prompts
+        self.turn = read_turn(self._render, tokenizer)
+        self._eos_token_ids = {*eos_token_ids, tokenizer.eos_token_id} - {None}
 
     @property
-    def eos_token_id(self) -> int:
-        """The token that ends a response."""
-        return int(self.tokenizer.eos_token_id)
+    def stop_token_ids(self) -> tuple[int, ...]:
+        """Where sampling stops: what ends a turn, then every other EOS of the model."""
+        end = self.turn.end_ids[-1]
+        return (end, *sorted(self._eos_token_ids - {end}))
 
     def prompt_ids(self, problem: Problem) -> tuple[int, ...]:
         """Token ids of the whole prompt, up to where the assistant begins to write."""
-        text = self.tokenizer.apply_chat_template(
-            self.messages(problem), tokenize=False, add_generation_prompt=True
-        )
-        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._tokens(self._render(self.messages(problem), True))
 
     def response_ids(self, response: str) -> tuple[int, ...]:
-        """Token ids of a response text, closed by the EOS."""
-        ids = self.tokenizer(response, add_special_tokens=False)["input_ids"]
-        return (*ids, self.eos_token_id)
+        """Token ids of a response text, up to and with what ends its turn."""
+        return (*self._tokens(response + self.turn.closing), *self.turn.end_ids)
 
-    def decode(self, token_ids: tuple[int, ...]) -> str:
-        """The text of response tokens, without special tokens."""
-        return str(self.tokenizer.decode(token_ids, skip_special_tokens=True))
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of response tokens, without what ends the turn and other special tokens."""
+        ends = {*self.turn.end_ids, *self.stop_token_ids}
+        length = len(token_ids)
+        while length and token_ids[length - 1] in ends:
+            length -= 1
+        text = str(self.tokenizer.decode(token_ids[:length], skip_special_tokens=True))
+        return text.removesuffix(self.turn.closing)
 
     def messages(self, problem: Problem) -> list[Message]:
         """The chat before the response: system, few-shot exchanges, the problem."""
@@ -107,3 +123,13 @@ class Renderer:
         settings = {name: prompt.model_dump() for name, prompt in sorted(self.prompts.items())}
         content = json.dumps([self.tokenizer.chat_template, settings], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def _render(self, messages: Sequence[Message], opens_answer: bool) -> str:
+        return str(
+            self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=opens_answer
+            )
+        )
+
+    def _tokens(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -54,7 +54,7 @@ def roll_out(
         dtype=config.model.dtype,
         max_model_len=context,
         max_sequences=settings.max_sequences,
-        stop_token_ids=(renderer.eos_token_id,),
+        stop_token_ids=renderer.stop_token_ids,
         batch_invariant=settings.batch_invariant,
     )
     if options.batch_invariant:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def load_tokenizer(path: str | Path) -> Any:
         return AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot load a tokenizer from {path}: {error}") from error
+
+
+def stop_at(model: Any, token_ids: Sequence[int]) -> None:
+    """Make these the EOS of the model's generation config, where it does not say so already."""
+    known = model.generation_config.eos_token_id
+    if token_ids and set(token_ids) != set(known if isinstance(known, list) else [known]):
+        model.generation_config.eos_token_id = list(token_ids) if token_ids[1:] else token_ids[0]
 
 
 def save_checked(model: Any, state: dict[str, torch.Tensor], tokenizer: Any, folder: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from rasft.training.example_store import ExampleStore
 from rasft.training.jobs import EXAMPLES, MODEL, TrainingJob
-from rasft.training.language_model import load_tokenizer, save_checked
+from rasft.training.language_model import load_tokenizer, save_checked, stop_at
 from rasft.training.lora import ADAPTER, merge_checked
 from rasft.training.trackers import RUNS, event_folder
 from rasft.training.trainer import Trainer
@@ -28,6 +28,7 @@ def save_trained(trainer: Trainer, job: TrainingJob, job_dir: Path) -> None:
         if trainer.adapted:
             _save_merged(trainer.adapted, weights, job, job_dir)
         else:
+            stop_at(trainer.model, job.served.stop_token_ids)
             save_checked(trainer.model, weights, load_tokenizer(job.model), job_dir / MODEL)
         if (events := event_folder(job_dir)).is_dir():
             shutil.copytree(events, job_dir / MODEL / RUNS)
@@ -45,5 +46,6 @@ def _save_merged(
     )
     probe = torch.tensor([ExampleStore(job_dir / EXAMPLES).take([0])[0].input_ids])
     merged = merge_checked(job.model, adapter, probe)
+    stop_at(merged, job.served.stop_token_ids)
     save_checked(merged, merged.state_dict(), load_tokenizer(job.model), job_dir / MODEL)
     shutil.move(adapter, job_dir / MODEL / ADAPTER)
