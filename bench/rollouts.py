@@ -23,7 +23,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rasft import models, plugins, rollout
-from rasft.config import ModelConfig, PromptConfig
+from rasft.config import ChatConfig, ModelConfig, PromptConfig
 from rasft.datasets import Source
 from rasft.engines import EngineOptions, Request, Sampling
 from rasft.prompts import Renderer, open_renderer
@@ -39,7 +39,9 @@ class Work:
     """The prompts and settings that every contender gets."""
 
     def __init__(self, folder: Path, options: argparse.Namespace):
-        self.renderer: Renderer = open_renderer(folder, {"math": PromptConfig(system=SYSTEM)})
+        self.renderer: Renderer = open_renderer(
+            folder, {"math": PromptConfig(system=SYSTEM)}, ChatConfig()
+        )
         source = Source(limit=options.problems, seed=SEED)
         self.problems = list(plugins.load("datasets", "generated_math").load(source))
         self.samples = options.samples

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -78,6 +79,21 @@ class PromptConfig(Section):
 
     system: str = ""
     few_shot: tuple[Exchange, ...] = ()
+
+
+def _is_date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError("no date of the form 2026-01-31") from None
+
+
+class ChatConfig(Section):
+    """How the model's chat template is rendered."""
+
+    # What templates that write today's date (Llama 3.2, SmolLM3, Granite) write instead: a run
+    # renders the same prompts on every day.
+    date: Annotated[str, AfterValidator(_is_date)] = "2026-01-01"
 
 
 class WarmupConfig(Section):
@@ -327,6 +343,7 @@ class Config(Section):
     model: ModelConfig
     data: DataConfig
     prompts: dict[str, PromptConfig]  # by verifier: "math", "python"
+    chat: ChatConfig = ChatConfig()
     warmup: WarmupConfig | None = None
     rollout: RolloutConfig = RolloutConfig()
     quality: QualityConfig = QualityConfig()

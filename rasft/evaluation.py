@@ -59,7 +59,7 @@ def _evaluate(
     engine: OneEngine,
 ) -> tuple[list[BenchmarkResult], Manifest]:
     samples = _samples(config, name)
-    renderer = open_renderer(folder, config.prompts)
+    renderer = open_renderer(folder, config.prompts, config.chat)
     settings = stated(config.verification)
     plugin, sampler = engine_choice.choose(config.rollout.engine)
     sampling = _sampling(config)

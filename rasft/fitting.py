@@ -84,7 +84,7 @@ def warm_up(
     """The expert stage before the round: plain supervised training on problems of its own."""
     if config.warmup is None:
         return None
-    renderer = open_renderer(base, config.prompts)
+    renderer = open_renderer(base, config.prompts, config.chat)
     rows = from_table(problems, Problem)
     examples = [
         TrainingExample(
@@ -227,7 +227,7 @@ def _job(
 
 
 def _served(config: Config, model: Path) -> Served:
-    return Served(open_renderer(model, config.prompts).stop_token_ids)
+    return Served(open_renderer(model, config.prompts, config.chat).stop_token_ids)
 
 
 def _trained(

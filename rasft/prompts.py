@@ -13,22 +13,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rasft.config import PromptConfig
+from rasft.chat_template import ChatTemplate, Message
+from rasft.config import ChatConfig, PromptConfig
 from rasft.errors import UserError
 from rasft.records import Problem
-from rasft.turns import Message, read_turn
+from rasft.turns import read_turn
 
 # Names of the class that is nothing but the folder's tokenizer.json.
 GENERAL_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")
+DEFAULTS = ChatConfig()
 
 
-def open_renderer(folder: Path, prompts: Mapping[str, PromptConfig]) -> Renderer:
-    """The renderer of a model folder's tokenizer. Raises UserError if it cannot be loaded."""
+def open_renderer(folder: Path, prompts: Mapping[str, PromptConfig], chat: ChatConfig) -> Renderer:
+    """The renderer of a model folder's tokenizer.
+
+    Raises UserError if it cannot be loaded, and as `Renderer` does.
+    """
     try:
         tokenizer = _tokenizer_class(folder).from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot load the tokenizer of {folder}: {error}") from None
-    return Renderer(tokenizer, prompts, eos_token_ids(folder))
+    return Renderer(tokenizer, prompts, chat, eos_token_ids(folder))
 
 
 def eos_token_ids(folder: Path) -> tuple[int, ...]:
@@ -56,14 +61,15 @@ class Renderer:
     """Renders problems for one tokenizer and one set of prompt settings.
 
     `prompts` maps a verifier's name to the prompt of its problems, `eos_token_ids` are those of the
-    model's generation config. Raises UserError if the tokenizer has no chat template, or one whose
-    turns end with no special token.
+    model's generation config. Raises UserError if the tokenizer has no chat template, or one that
+    reads the clock, or whose turns end with no special token.
     """
 
     def __init__(
         self,
         tokenizer: Any,
         prompts: Mapping[str, PromptConfig],
+        chat: ChatConfig = DEFAULTS,
         eos_token_ids: Sequence[int] = (),
     ):
         if not tokenizer.chat_template:
@@ -73,7 +79,8 @@ class Renderer:
             )
         self.tokenizer = tokenizer
         self.prompts = prompts
-        self.turn = read_turn(self._render, tokenizer)
+        self.template = ChatTemplate(tokenizer, chat)
+        self.turn = read_turn(self.template.render, tokenizer)
         self._eos_token_ids = {*eos_token_ids, tokenizer.eos_token_id} - {None}
 
     @property
@@ -84,7 +91,7 @@ class Renderer:
 
     def prompt_ids(self, problem: Problem) -> tuple[int, ...]:
         """Token ids of the whole prompt, up to where the assistant begins to write."""
-        return self._tokens(self._render(self.messages(problem), True))
+        return self._tokens(self.template.render(self.messages(problem), True))
 
     def response_ids(self, response: str) -> tuple[int, ...]:
         """Token ids of a response text, up to and with what ends its turn."""
@@ -119,17 +126,14 @@ class Renderer:
         return [*system, *shots, {"role": "user", "content": problem.prompt}]
 
     def fingerprint(self) -> str:
-        """sha256 of the chat template and the prompt settings: what a result depends on."""
+        """sha256 of the chat template and its values and the prompt settings: what a result
+        depends on. Values that the template does not read are no part of it.
+        """
         settings = {name: prompt.model_dump() for name, prompt in sorted(self.prompts.items())}
-        content = json.dumps([self.tokenizer.chat_template, settings], sort_keys=True)
+        facts = self.template.facts()
+        parts = [self.tokenizer.chat_template, settings, *([facts] if facts else [])]
+        content = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
-
-    def _render(self, messages: Sequence[Message], opens_answer: bool) -> str:
-        return str(
-            self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=opens_answer
-            )
-        )
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from rasft.chat_template import Message
 from rasft.errors import UserError
 
-Message = dict[str, str]
 Render = Callable[[Sequence[Message], bool], str]  # messages, whether the answer's turn is opened
 
 QUESTION, ANSWER, NEXT = "Zq7Question", "Zq7Answer", "Zq7Next"  # in no template

@@ -34,7 +34,7 @@ def run_preflight(config: Config, rows: int) -> None:
 
 def _examples(config: Config, problems: list[Problem], folder: Path, count: int) -> pa.Table:
     """Expert responses with the weight 1, scored under the model: TrainingExample rows."""
-    renderer = open_renderer(folder, config.prompts)
+    renderer = open_renderer(folder, config.prompts, config.chat)
     chosen = _spread(problems, renderer, count)
     whole = config.data.model_copy(update={"score_shards": 1})
     settings = config.model_copy(update={"data": whole})

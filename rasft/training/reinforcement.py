@@ -48,7 +48,7 @@ class Rollouts:
     def __init__(self, job: ReinforcementJob, problems: Sequence[Problem], rewards: Rewards):
         self.settings = job.config.reinforcement
         self.is_dynamic = job.config.training.method == "dapo"
-        self.renderer = open_renderer(Path(job.model), job.config.prompts)
+        self.renderer = open_renderer(Path(job.model), job.config.prompts, job.config.chat)
         self.prompts = {row.id: list(self.renderer.prompt_ids(row)) for row in problems}
         self.rewards = rewards
         self.tally = Tally()

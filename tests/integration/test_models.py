@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rasft import models
-from rasft.config import ModelConfig, PromptConfig
+from rasft.config import ChatConfig, ModelConfig, PromptConfig
 from rasft.errors import UserError
 from rasft.ledger.rows import score_key
 from rasft.prompts import open_renderer
@@ -203,7 +203,7 @@ class TestEmbeddedModel:
 
     def test_renders_what_stored_ledgers_are_keyed_by(self, folder):
         prompts = {"math": PromptConfig(system=r"Put your final answer within \boxed{}.")}
-        renderer = open_renderer(folder, prompts)
+        renderer = open_renderer(folder, prompts, ChatConfig())
         problem = Problem(id="p", prompt="What is 2 + 3?", verifier="math")
         prompt, response = renderer.prompt_ids(problem), renderer.response_ids(r"It is \boxed{5}.")
         assert renderer.stop_token_ids == (2,)

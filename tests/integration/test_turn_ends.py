@@ -49,7 +49,7 @@ def configuration(folder: Path, **changes: Any) -> Config:
 def taught(config: Config, folder: Path) -> Path:
     """The model after training on the experts of ROWS."""
     base = Path(config.model.path)
-    renderer = open_renderer(base, config.prompts)
+    renderer = open_renderer(base, config.prompts, config.chat)
     examples = []
     for row in ROWS:
         prompt = renderer.prompt_ids(row)
@@ -67,7 +67,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
 
 def test_its_samples_stop_at_the_turns_end(trained: tuple[Config, Path]) -> None:
     config, folder = trained
-    renderer = open_renderer(folder, config.prompts)
+    renderer = open_renderer(folder, config.prompts, config.chat)
     options = EngineOptions("float32", 128, stop_token_ids=renderer.stop_token_ids)
     with plugins.load("engines", "transformers").open_engine(str(folder), options) as engine:
         drawn = list(rollout.sample(rollout.each(ROWS, range(1)), renderer, engine, GREEDY, 1))
@@ -77,7 +77,7 @@ def test_its_samples_stop_at_the_turns_end(trained: tuple[Config, Path]) -> None
 
 def test_what_is_saved_stops_there_too(trained: tuple[Config, Path]) -> None:
     config, folder = trained
-    renderer = open_renderer(folder, config.prompts)
+    renderer = open_renderer(folder, config.prompts, config.chat)
     stated = json.loads((folder / "generation_config.json").read_text())
     assert stated["eos_token_id"] == list(renderer.stop_token_ids)
     prompt = torch.tensor([renderer.prompt_ids(ROWS[0])])

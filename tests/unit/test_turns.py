@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rasft.config import PromptConfig
+from rasft.config import ChatConfig, PromptConfig
 from rasft.errors import UserError
 from rasft.prompts import Renderer, eos_token_ids, open_renderer
 from tests import chat_models
@@ -66,12 +66,12 @@ def test_sampling_stops_at_every_eos_that_the_model_names(tmp_path: Path) -> Non
     stated = json.loads((folder / "generation_config.json").read_text())
     assert eos_token_ids(folder) == (stated["eos_token_id"],)
     eos, start, end = (
-        open_renderer(folder, PROMPTS).tokenizer.convert_tokens_to_ids(token)
+        open_renderer(folder, PROMPTS, ChatConfig()).tokenizer.convert_tokens_to_ids(token)
         for token in (EOS, *GEMMA_TOKENS)
     )
     stated["eos_token_id"] = [eos, 0]
     (folder / "generation_config.json").write_text(json.dumps(stated))
-    renderer = open_renderer(folder, PROMPTS)
+    renderer = open_renderer(folder, PROMPTS, ChatConfig())
     assert renderer.stop_token_ids == (end, 0, eos)
     text = [*renderer.response_ids("five")[:-1]]
     for stop in renderer.stop_token_ids:

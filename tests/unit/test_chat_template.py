@@ -1,0 +1,69 @@
+"""What a chat template renders follows from the config alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from rasft.chat_template import ChatTemplate
+from rasft.config import ChatConfig, PromptConfig
+from rasft.errors import UserError
+from rasft.prompts import Renderer
+from rasft.records import Problem
+from rasft.tiny_llama import CHATML
+from tests import chat_models
+
+PROBLEM = Problem(id="p", prompt="What is 2 + 3?", verifier="math")
+PROMPTS = {"math": PromptConfig(system="Think.")}
+# as Llama 3.2, Granite and others ask for it
+DATED = {
+    "date_string": (
+        "{% if not date_string %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+        "{{ 'Today Date: ' + date_string + '\n' }}",
+        "Today Date: 05 Mar 2026\n",
+    ),
+    "strftime_now": (
+        "{{ \"Today's Date: \" + strftime_now('%B %d, %Y') + '\n' }}",
+        "Today's Date: March 05, 2026\n",
+    ),
+    "in a macro": (
+        "{% macro head() %}{{ strftime_now('%Y-%m-%d') }}{% endmacro %}{{ head() + '\n' }}",
+        "2026-03-05\n",
+    ),
+}
+
+
+class OfItsOwn(PreTrainedTokenizerFast):
+    """A tokenizer that hands its template no values."""
+
+    def apply_chat_template(self, conversation: Any, **kwargs: Any) -> Any:
+        known = {name: kwargs[name] for name in ("tokenize", "add_generation_prompt")}
+        return super().apply_chat_template(conversation, **known)
+
+
+def renderer(template: str, **chat: Any) -> Renderer:
+    return Renderer(chat_models.tokenizer(template), PROMPTS, ChatConfig(**chat))
+
+
+class TestDate:
+    @pytest.mark.parametrize("name", DATED)
+    def test_is_the_configs(self, name: str) -> None:
+        head, expected = DATED[name]
+        dated = renderer(head + CHATML, date="2026-03-05")
+        text = dated.tokenizer.decode(dated.prompt_ids(PROBLEM))
+        assert text.startswith(expected + "<|im_start|>system\nThink.")
+
+    def test_is_part_of_the_fingerprint_where_it_is_rendered(self) -> None:
+        for template, prints in ((DATED["date_string"][0] + CHATML, 2), (CHATML, 1)):
+            made = {renderer(template, date=f"2026-01-0{day}").fingerprint() for day in (1, 2)}
+            assert len(made) == prints
+
+    def test_that_the_config_does_not_reach_is_refused(self) -> None:
+        head, _ = DATED["strftime_now"]
+        made = chat_models.tokenizer(head + CHATML)
+        own = OfItsOwn(tokenizer_object=made.backend_tokenizer, eos_token="<|im_end|>")
+        own.chat_template = made.chat_template
+        with pytest.raises(UserError, match=r"does not take it from chat\.date"):
+            ChatTemplate(own, ChatConfig())
