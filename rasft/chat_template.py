@@ -12,19 +12,25 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
+from jinja2 import TemplateError
+
 from rasft.config import ChatConfig
 from rasft.errors import UserError
 
 Message = dict[str, str]
 
 TALK = [{"role": "user", "content": "Hello."}]
+SYSTEM = {"role": "system", "content": "Zq7System"}  # in no template
 CLOCKS = (datetime(2001, 2, 3), datetime(2031, 12, 24))  # no two fields alike
 OTHER_DATE = date(2002, 3, 5)
 DATE_STRING = "%d %b %Y"  # as Llama's templates have it: 26 Jul 2024
 
 
 class ChatTemplate:
-    """Renders conversations. Raises UserError for a template that reads the clock all the same."""
+    """Renders conversations.
+
+    Raises UserError for a template that cannot be rendered, or that reads the clock all the same.
+    """
 
     def __init__(self, tokenizer: Any, settings: ChatConfig):
         self.tokenizer, self.settings = tokenizer, settings
@@ -32,7 +38,10 @@ class ChatTemplate:
         self._check_clock()
 
     def render(self, messages: Sequence[Message], opens_answer: bool) -> str:
-        """The text of a conversation, with the opening of the assistant's turn if asked."""
+        """The text of a conversation, with the opening of the assistant's turn if asked.
+
+        Raises UserError with the template's own words where it refuses the conversation.
+        """
         return self._render(messages, opens_answer, self._date)
 
     @cached_property
@@ -41,13 +50,32 @@ class ChatTemplate:
         return self.render(TALK, True) != self._render(TALK, True, OTHER_DATE)
 
     def facts(self) -> dict[str, Any]:
-        """The values that decide what is rendered; none where the template reads none."""
-        return {"date": self.settings.date} if self.has_date else {}
+        """The values that decide what is rendered, but those that the template does not read."""
+        date = {"date": self.settings.date} if self.has_date else {}
+        role = self.settings.system_role
+        return date | ({"system_role": role} if role != "template" else {})
+
+    def check_system(self) -> None:
+        """Raise UserError unless the template takes a system message."""
+        advice = "set chat.system_role: user, which puts its text before the first user message"
+        try:
+            rendered = self.render([SYSTEM, *TALK], True)
+        except UserError as error:
+            raise UserError(f"no system message can be rendered: {error}; {advice}") from None
+        if SYSTEM["content"] not in rendered:
+            raise UserError(f"{self._name} leaves the system message out; {advice}")
+
+    @property
+    def _name(self) -> str:
+        return f"the chat template of {self.tokenizer.name_or_path!r}"
 
     def _render(self, messages: Sequence[Message], opens_answer: bool, day: date) -> str:
-        rendered: str = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=opens_answer, **_dated(day)
-        )
+        try:
+            rendered: str = self.tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=opens_answer, **_dated(day)
+            )
+        except (TemplateError, TypeError) as error:
+            raise UserError(f"{self._name} refuses the conversation: {error}") from None
         return rendered
 
     def _check_clock(self) -> None:
@@ -57,8 +85,8 @@ class ChatTemplate:
                 rendered.add(self.render(TALK, True))
         if len(rendered) > 1:
             raise UserError(
-                f"the chat template of {self.tokenizer.name_or_path!r} renders the time of day or "
-                "date and does not take it from chat.date: the same run would render other prompts "
+                f"{self._name} renders the time of day or date and"
+                " does not take it from chat.date: the same run would render other prompts "
                 "tomorrow; take a template without it"
             )
 

@@ -94,6 +94,9 @@ class ChatConfig(Section):
     # What templates that write today's date (Llama 3.2, SmolLM3, Granite) write instead: a run
     # renders the same prompts on every day.
     date: Annotated[str, AfterValidator(_is_date)] = "2026-01-01"
+    # Where the system text goes: into a message of its own, or, for templates that know none
+    # (Gemma), before the first user message.
+    system_role: Literal["template", "user"] = "template"
 
 
 class WarmupConfig(Section):

@@ -78,8 +78,10 @@ class Renderer:
                 "name an instruction model in model.path, or add a template to its folder"
             )
         self.tokenizer = tokenizer
-        self.prompts = prompts
+        self.prompts, self.chat = prompts, chat
         self.template = ChatTemplate(tokenizer, chat)
+        if any(prompt.system for prompt in prompts.values()) and chat.system_role == "template":
+            self.template.check_system()
         self.turn = read_turn(self.template.render, tokenizer)
         self._eos_token_ids = {*eos_token_ids, tokenizer.eos_token_id} - {None}
 
@@ -114,8 +116,7 @@ class Renderer:
                 f"has no prompts.{problem.verifier}; add it"
             )
         prompt = self.prompts[problem.verifier]
-        system = [{"role": "system", "content": prompt.system}] if prompt.system else []
-        shots = [
+        talk = [
             message
             for shot in prompt.few_shot
             for message in (
@@ -123,7 +124,26 @@ class Renderer:
                 {"role": "assistant", "content": shot.assistant},
             )
         ]
-        return [*system, *shots, {"role": "user", "content": problem.prompt}]
+        return self._with_system(
+            prompt.system, [*talk, {"role": "user", "content": problem.prompt}]
+        )
+
+    def notes(self) -> list[str]:
+        """What a reader of the results must know of the prompts."""
+        found = []
+        if self.template.has_date:
+            found.append(f"the prompts say that today is {self.chat.date} (chat.date)")
+        if self.chat.system_role == "user" and any(p.system for p in self.prompts.values()):
+            found.append("the system text stands in the first user message (chat.system_role)")
+        return found
+
+    def _with_system(self, system: str, talk: list[Message]) -> list[Message]:
+        if not system:
+            return talk
+        if self.chat.system_role == "template":
+            return [{"role": "system", "content": system}, *talk]
+        first = {**talk[0], "content": f"{system}\n\n{talk[0]['content']}"}
+        return [first, *talk[1:]]
 
     def fingerprint(self) -> str:
         """sha256 of the chat template and its values and the prompt settings: what a result

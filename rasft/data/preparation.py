@@ -70,7 +70,7 @@ def prepare(config: Config) -> Prepared:
             wanted.name: to_table(islice(rows, wanted.limit), Problem)
             for wanted, rows in benchmarks
         },
-        notes=tuple(notes),
+        notes=(*notes, *renderer.notes()),
         provenance=_provenance(config, folder, renderer, training),
         work=to_table(ledger.work("start"), Work),
     )

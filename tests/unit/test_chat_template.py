@@ -35,6 +35,9 @@ DATED = {
 }
 
 
+NO_SYSTEM = "{% if messages[0].role == 'system' %}{{ raise_exception('No system!') }}{% endif %}"
+
+
 class OfItsOwn(PreTrainedTokenizerFast):
     """A tokenizer that hands its template no values."""
 
@@ -67,3 +70,37 @@ class TestDate:
         own.chat_template = made.chat_template
         with pytest.raises(UserError, match=r"does not take it from chat\.date"):
             ChatTemplate(own, ChatConfig())
+
+    def test_is_noted_where_it_is_rendered(self) -> None:
+        assert renderer(CHATML).notes() == []
+        (note,) = renderer(DATED["in a macro"][0] + CHATML, date="2026-03-05").notes()
+        assert "today is 2026-03-05" in note
+
+
+class TestSystemText:
+    def test_that_the_template_refuses_is_one_sentence_that_says_what_to_do(self) -> None:
+        with pytest.raises(UserError, match=r"No system!; set chat\.system_role: user") as caught:
+            renderer(NO_SYSTEM + CHATML)
+        assert "\n" not in str(caught.value)
+
+    def test_that_the_template_leaves_out_is_refused(self) -> None:
+        silent = CHATML.replace("in messages", "in messages if message.role != 'system'")
+        with pytest.raises(UserError, match="leaves the system message out; set chat"):
+            renderer(silent)
+
+    def test_goes_before_the_first_user_message(self) -> None:
+        made = renderer(NO_SYSTEM + CHATML, system_role="user")
+        text = made.tokenizer.decode(made.prompt_ids(PROBLEM))
+        assert text.startswith("<|im_start|>user\nThink.\n\nWhat is 2 + 3?<|im_end|>")
+        assert "system text stands in the first user message" in made.notes()[0]
+        assert made.fingerprint() != renderer(CHATML).fingerprint()
+
+    def test_that_is_empty_asks_nothing_of_the_template(self) -> None:
+        made = Renderer(chat_models.tokenizer(NO_SYSTEM + CHATML), {"math": PromptConfig()})
+        assert made.messages(PROBLEM) == [{"role": "user", "content": PROBLEM.prompt}]
+
+
+def test_any_other_fault_of_the_template_is_one_sentence() -> None:
+    for fault, said in (("{{ 1 + 'a' }}", "unsupported"), ("{% if %}", "Expected")):
+        with pytest.raises(UserError, match=f"refuses the conversation: {said}"):
+            renderer(fault + CHATML)
