@@ -23,7 +23,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rasft import models, plugins, rollout
-from rasft.config import ChatConfig, ModelConfig, PromptConfig
+from rasft.chat_config import ChatConfig
+from rasft.config import ModelConfig, PromptConfig
 from rasft.datasets import Source
 from rasft.engines import EngineOptions, Request, Sampling
 from rasft.prompts import Renderer, open_renderer

@@ -14,8 +14,9 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from rasft.config import ChatConfig
+from rasft.chat_config import ChatConfig
 from rasft.errors import UserError
+from rasft.named_templates import NAMED, template_text
 
 Message = dict[str, str]
 
@@ -29,11 +30,19 @@ DATE_STRING = "%d %b %Y"  # as Llama's templates have it: 26 Jul 2024
 class ChatTemplate:
     """Renders conversations.
 
-    Raises UserError for a template that cannot be rendered, or that reads the clock all the same.
+    Raises UserError where there is none, or for one that cannot be rendered, or that reads the
+    clock all the same.
     """
 
     def __init__(self, tokenizer: Any, settings: ChatConfig):
         self.tokenizer, self.settings = tokenizer, settings
+        self.added = template_text(settings.template, tokenizer) if settings.template else None
+        self.text = self.added or tokenizer.chat_template
+        if not self.text:
+            raise UserError(
+                f"tokenizer {tokenizer.name_or_path!r} has no chat template; name an instruction "
+                f"model in model.path, or set chat.template: a Jinja file, or {', '.join(NAMED)}"
+            )
         self._date = date.fromisoformat(settings.date)
         self._check_clock()
 
@@ -72,7 +81,11 @@ class ChatTemplate:
     def _render(self, messages: Sequence[Message], opens_answer: bool, day: date) -> str:
         try:
             rendered: str = self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=opens_answer, **_dated(day)
+                messages,
+                chat_template=self.added,
+                tokenize=False,
+                add_generation_prompt=opens_answer,
+                **_dated(day),
             )
         except (TemplateError, TypeError) as error:
             raise UserError(f"{self._name} refuses the conversation: {error}") from None

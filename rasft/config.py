@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from rasft import plugins
+from rasft.chat_config import ChatConfig
 from rasft.resources import ResourcesConfig
 from rasft.section import Count, Positive, Section, Share
 
@@ -79,24 +79,6 @@ class PromptConfig(Section):
 
     system: str = ""
     few_shot: tuple[Exchange, ...] = ()
-
-
-def _is_date(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ValueError("no date of the form 2026-01-31") from None
-
-
-class ChatConfig(Section):
-    """How the model's chat template is rendered."""
-
-    # What templates that write today's date (Llama 3.2, SmolLM3, Granite) write instead: a run
-    # renders the same prompts on every day.
-    date: Annotated[str, AfterValidator(_is_date)] = "2026-01-01"
-    # Where the system text goes: into a message of its own, or, for templates that know none
-    # (Gemma), before the first user message.
-    system_role: Literal["template", "user"] = "template"
 
 
 class WarmupConfig(Section):

@@ -227,7 +227,8 @@ def _job(
 
 
 def _served(config: Config, model: Path) -> Served:
-    return Served(open_renderer(model, config.prompts, config.chat).stop_token_ids)
+    renderer = open_renderer(model, config.prompts, config.chat)
+    return Served(renderer.stop_token_ids, renderer.template.added)
 
 
 def _trained(

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rasft.chat_config import ChatConfig
 from rasft.chat_template import ChatTemplate, Message
-from rasft.config import ChatConfig, PromptConfig
+from rasft.config import PromptConfig
 from rasft.errors import UserError
 from rasft.records import Problem
 from rasft.turns import read_turn
@@ -72,11 +73,6 @@ class Renderer:
         chat: ChatConfig = DEFAULTS,
         eos_token_ids: Sequence[int] = (),
     ):
-        if not tokenizer.chat_template:
-            raise UserError(
-                f"tokenizer {tokenizer.name_or_path!r} has no chat template; "
-                "name an instruction model in model.path, or add a template to its folder"
-            )
         self.tokenizer = tokenizer
         self.prompts, self.chat = prompts, chat
         self.template = ChatTemplate(tokenizer, chat)
@@ -151,7 +147,7 @@ class Renderer:
         """
         settings = {name: prompt.model_dump() for name, prompt in sorted(self.prompts.items())}
         facts = self.template.facts()
-        parts = [self.tokenizer.chat_template, settings, *([facts] if facts else [])]
+        parts = [self.template.text, settings, *([facts] if facts else [])]
         content = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 

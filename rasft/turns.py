@@ -41,14 +41,18 @@ def read_turn(render: Render, tokenizer: Any) -> Turn:
     followed = _after(render([question, answer, following], False)).partition(NEXT)[0]
     special = special_tokens(tokenizer)
     last, middle = _pieces(alone, special), _pieces(followed, special)
-    for candidate in (_common(last, middle), _to_first(last), _to_first(middle)):
+    for candidate in (
+        _common(last, middle),
+        _to_first(last),
+        [] if alone.strip() else _to_first(middle),
+    ):
         closing, ids = _end(candidate)
         if ids:
             return Turn(closing, ids)
     raise UserError(
         f"the chat template of {tokenizer.name_or_path!r} ends an answer with {alone!r}, which is "
-        "no special token of the tokenizer: nothing would tell sampling where to stop; take a "
-        "template whose turns end with one of its tokens"
+        "no special token of the tokenizer: nothing would tell sampling where to stop; set "
+        "chat.template to one whose turns end with one of its tokens, such as the EOS (zephyr)"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from rasft import plugins, rollout, tables
-from rasft.config import ChatConfig, EngineWatchConfig, PromptConfig
+from rasft.chat_config import ChatConfig
+from rasft.config import EngineWatchConfig, PromptConfig
 from rasft.decoding.one_engine import OneEngine
 from rasft.engines import EngineOptions, Sampling
 from rasft.ledger import Ledger

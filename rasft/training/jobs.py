@@ -63,6 +63,7 @@ class Served:
     """What is saved beside the weights, so that the model is served as it was trained."""
 
     stop_token_ids: tuple[int, ...] = ()  # the EOS of the generation config; none: as they were
+    chat_template: str | None = None  # of the tokenizer; None: as it was
 
 
 @dataclass(frozen=True)

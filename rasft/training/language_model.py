@@ -31,12 +31,18 @@ def load_model(path: str | Path) -> Any:
     return model.eval()
 
 
-def load_tokenizer(path: str | Path) -> Any:
-    """The tokenizer of a model folder. Raises UserError if it cannot be read."""
+def load_tokenizer(path: str | Path, chat_template: str | None = None) -> Any:
+    """The tokenizer of a model folder, with another chat template if given.
+
+    Raises UserError if it cannot be read.
+    """
     try:
-        return AutoTokenizer.from_pretrained(path)
+        tokenizer: Any = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot load a tokenizer from {path}: {error}") from error
+    if chat_template:
+        tokenizer.chat_template = chat_template
+    return tokenizer
 
 
 def stop_at(model: Any, token_ids: Sequence[int]) -> None:

@@ -193,13 +193,14 @@ def train(folder: Path, processes: int) -> None:
     with Rewards({row.id: row for row in problems}, job.config.verification) as rewards:
         rollouts = Rollouts(job, problems, rewards)
         model = load_model(job.model)
+        template = rollouts.renderer.template.added
         stop_at(model, rollouts.renderer.stop_token_ids)
         trainer = GRPOTrainer(
             model=model,
             reward_funcs=judged,
             args=arguments(job, shape, folder, rollouts.renderer.stop_token_ids),
             train_dataset=Dataset.from_dict({"prompt": [row.id for row in problems]}),
-            processing_class=load_tokenizer(job.model),
+            processing_class=load_tokenizer(job.model, template),
             rollout_func=rollouts,
             callbacks=[curve],
         )
@@ -212,7 +213,7 @@ def train(folder: Path, processes: int) -> None:
     tally = sum(gather_object([rollouts.tally]), Tally())
     state = whole_weights(trainer.accelerator, trainer.model_wrapped)
     if trainer.accelerator.is_main_process:
-        _save(trainer, state, job, folder, curve.rows)
+        _save(trainer, state, load_tokenizer(job.model, template), folder, curve.rows)
         seconds = time.monotonic() - start
         write_json(folder / SUMMARY, summarise(curve.rows, tally, shape, processes, seconds))
 
@@ -245,13 +246,13 @@ def summarise(
 def _save(
     trainer: Any,
     state: dict[str, torch.Tensor],
-    job: ReinforcementJob,
+    tokenizer: Any,
     folder: Path,
     rows: Sequence[ReinforcementStep],
 ) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     weights = {name: value.cpu() for name, value in state.items()}
-    save_checked(model, weights, load_tokenizer(job.model), folder / MODEL)
+    save_checked(model, weights, tokenizer, folder / MODEL)
     tables.write(tables.to_table(rows, ReinforcementStep), folder / CURVE)
 
 

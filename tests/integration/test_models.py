@@ -13,7 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rasft import models
-from rasft.config import ChatConfig, ModelConfig, PromptConfig
+from rasft.chat_config import ChatConfig
+from rasft.config import ModelConfig, PromptConfig
 from rasft.errors import UserError
 from rasft.ledger.rows import score_key
 from rasft.prompts import open_renderer

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rasft import config_files, fitting, plugins, rollout
+from rasft.chat_config import ChatConfig
 from rasft.config import Config
 from rasft.engines import EngineOptions, Sampling
 from rasft.prompts import open_renderer
@@ -23,6 +24,7 @@ ROWS = [
     Problem(id=f"p{i}", prompt=f"{i} + 1?", verifier="math", expert_response="It is one more.")
     for i in range(8)
 ]
+FAST = {"max_steps": 1, "batch_size": 8, "trackers": []}
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=40)
 
 
@@ -83,3 +85,14 @@ def test_what_is_saved_stops_there_too(trained: tuple[Config, Path]) -> None:
     prompt = torch.tensor([renderer.prompt_ids(ROWS[0])])
     written = load_model(folder).generate(prompt, max_new_tokens=40, do_sample=False)
     assert tuple(written[0, prompt.shape[1] :].tolist()) == renderer.response_ids(ROWS[0].expert)
+
+
+def test_a_template_of_the_config_is_saved_with_the_model(tmp_path: Path) -> None:
+    base = chat_models.build(tmp_path / "base", None)
+    given = configuration(base, chat={"template": "chatml"}, training={"method": "sft", **FAST})
+    folder = taught(given, tmp_path / "job")
+    own = open_renderer(folder, given.prompts, ChatConfig())
+    asked = open_renderer(base, given.prompts, given.chat)
+    assert own.prompt_ids(ROWS[0]) == asked.prompt_ids(ROWS[0])
+    assert own.stop_token_ids == asked.stop_token_ids
+    assert own.fingerprint() == asked.fingerprint()

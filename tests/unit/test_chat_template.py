@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
+from rasft.chat_config import ChatConfig
 from rasft.chat_template import ChatTemplate
-from rasft.config import ChatConfig, PromptConfig
+from rasft.config import PromptConfig
 from rasft.errors import UserError
+from rasft.named_templates import NAMED
 from rasft.prompts import Renderer
 from rasft.records import Problem
 from rasft.tiny_llama import CHATML
@@ -104,3 +109,46 @@ def test_any_other_fault_of_the_template_is_one_sentence() -> None:
     for fault, said in (("{{ 1 + 'a' }}", "unsupported"), ("{% if %}", "Expected")):
         with pytest.raises(UserError, match=f"refuses the conversation: {said}"):
             renderer(fault + CHATML)
+
+
+class TestTemplateOfTheConfig:
+    @pytest.mark.parametrize("name", NAMED)
+    def test_every_name_ends_a_turn_with_one_token(self, name: str) -> None:
+        made = Renderer(
+            chat_models.tokenizer(None, ["<|im_end|>"]), PROMPTS, ChatConfig(template=name)
+        )
+        end = "<|im_end|>" if name == "chatml" else chat_models.EOS
+        assert made.tokenizer.decode(made.turn.end_ids) == end
+        assert "Think." in made.tokenizer.decode(made.prompt_ids(PROBLEM))
+
+    def test_begins_with_the_bos_that_the_tokenizer_puts_before_texts(self) -> None:
+        tokenizer = chat_models.tokenizer(None)
+        tokenizer.add_special_tokens({"bos_token": "<s>"})
+        begins = []
+        for adds in (False, True):
+            if adds:
+                single = [("<s>", tokenizer.bos_token_id)]
+                tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+                    "<s> $A", None, single
+                )
+            made = Renderer(tokenizer, PROMPTS, ChatConfig(template="zephyr"))
+            begins.append(made.prompt_ids(PROBLEM)[0] == tokenizer.bos_token_id)
+        assert begins == [False, True]
+
+    def test_that_the_tokenizer_lacks_the_end_of_is_refused(self) -> None:
+        tokenizer = chat_models.tokenizer(CHATML.replace("<|im_end|>", "<|the_close|>"))
+        with pytest.raises(UserError, match=r"'<\|the_close\|>\\n'.*set chat\.template.*zephyr"):
+            Renderer(tokenizer, PROMPTS)
+
+    def test_may_be_a_file_whose_text_the_config_then_holds(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.jinja").write_text(CHATML)
+        settings = ChatConfig(template=str(tmp_path / "mine.jinja"))
+        assert settings.template == CHATML
+        assert ChatConfig.model_validate_json(settings.model_dump_json()) == settings
+
+    def test_that_is_no_name_and_no_file_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ValidationError, match=r"no known template \(chatml, .*No such file"):
+            ChatConfig(template="chatlm")
+        (tmp_path / "empty.jinja").write_text("Hello")
+        with pytest.raises(ValidationError, match="holds no Jinja template"):
+            ChatConfig(template=str(tmp_path / "empty.jinja"))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rasft.config import ChatConfig, PromptConfig
+from rasft.chat_config import ChatConfig
+from rasft.config import PromptConfig
 from rasft.errors import UserError
 from rasft.prompts import Renderer, eos_token_ids, open_renderer
 from tests import chat_models
