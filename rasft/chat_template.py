@@ -6,6 +6,7 @@ as `date_string` (Llama 3), and from `strftime_now`, which transformers answers 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -24,6 +25,8 @@ TALK = [{"role": "user", "content": "Hello."}]
 SYSTEM = {"role": "system", "content": "Zq7System"}  # in no template
 CLOCKS = (datetime(2001, 2, 3), datetime(2031, 12, 24))  # no two fields alike
 OTHER_DATE = date(2002, 3, 5)
+DECIDING = {"system_role", "switches", "opening"}  # what is rendered and supervised
+DEFAULTS = ChatConfig()
 DATE_STRING = "%d %b %Y"  # as Llama's templates have it: 26 Jul 2024
 
 
@@ -43,6 +46,7 @@ class ChatTemplate:
                 f"tokenizer {tokenizer.name_or_path!r} has no chat template; name an instruction "
                 f"model in model.path, or set chat.template: a Jinja file, or {', '.join(NAMED)}"
             )
+        self._check_switches()
         self._date = date.fromisoformat(settings.date)
         self._check_clock()
 
@@ -60,9 +64,13 @@ class ChatTemplate:
 
     def facts(self) -> dict[str, Any]:
         """The values that decide what is rendered, but those that the template does not read."""
-        date = {"date": self.settings.date} if self.has_date else {}
-        role = self.settings.system_role
-        return date | ({"system_role": role} if role != "template" else {})
+        read = {"date", *DECIDING} if self.has_date else DECIDING
+        values = self.settings.model_dump(include=read)
+        return {
+            name: value
+            for name, value in values.items()
+            if name == "date" or value != getattr(DEFAULTS, name)
+        }
 
     def check_system(self) -> None:
         """Raise UserError unless the template takes a system message."""
@@ -86,10 +94,17 @@ class ChatTemplate:
                 tokenize=False,
                 add_generation_prompt=opens_answer,
                 **_dated(day),
+                **self.settings.switches,
             )
         except (TemplateError, TypeError) as error:
             raise UserError(f"{self._name} refuses the conversation: {error}") from None
         return rendered
+
+    def _check_switches(self) -> None:
+        """A switch that the template does not read is a typing error, or another template's."""
+        for name in self.settings.switches:
+            if not re.search(rf"\b{re.escape(name)}\b", str(self.text)):
+                raise UserError(f"chat.switches.{name}: {self._name} reads no such value; drop it")
 
     def _check_clock(self) -> None:
         rendered = set()

@@ -1,8 +1,12 @@
 """The one renderer: problem -> token ids, and where the prompt ends and the response begins.
 
 Engines and trainer get token ids from here and nowhere else, so what is sampled and what is
-trained agree to the token. A response ends with what ends a turn in the chat template (`turns`),
-which is supervised; sampling stops there and at every EOS of the model.
+trained agree to the token. One principle: the prompt is exactly what the engine is given, with the
+template's switches as the config has them; supervised is exactly what the model has to write after
+it, up to and with what ends its turn in the template (`turns`). Sampling stops there and at every
+EOS of the model. An expert's text is kept to the letter. Where a conversation does not go on where
+its prompt ends, `chat.opening` says what the model writes first; without it the template is
+refused. A decoded text begins with the thinking that its prompt has opened: its readers must know.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from rasft.chat_template import ChatTemplate, Message
 from rasft.config import PromptConfig
 from rasft.errors import UserError
 from rasft.records import Problem
-from rasft.turns import read_turn
+from rasft.turns import THINK, opening_of, read_turn
 
 # Names of the class that is nothing but the folder's tokenizer.json.
 GENERAL_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")
@@ -63,7 +67,8 @@ class Renderer:
 
     `prompts` maps a verifier's name to the prompt of its problems, `eos_token_ids` are those of the
     model's generation config. Raises UserError if the tokenizer has no chat template, or one that
-    reads the clock, or whose turns end with no special token.
+    reads the clock, whose turns end with no special token, or that leaves a choice which `chat`
+    does not make.
     """
 
     def __init__(
@@ -76,9 +81,10 @@ class Renderer:
         self.tokenizer = tokenizer
         self.prompts, self.chat = prompts, chat
         self.template = ChatTemplate(tokenizer, chat)
+        self.turn = read_turn(self.template.render, tokenizer)
         if any(prompt.system for prompt in prompts.values()) and chat.system_role == "template":
             self.template.check_system()
-        self.turn = read_turn(self.template.render, tokenizer)
+        self.opening = self._without_own_blank(opening_of(self.turn, chat.opening))
         self._eos_token_ids = {*eos_token_ids, tokenizer.eos_token_id} - {None}
 
     @property
@@ -92,17 +98,24 @@ class Renderer:
         return self._tokens(self.template.render(self.messages(problem), True))
 
     def response_ids(self, response: str) -> tuple[int, ...]:
-        """Token ids of a response text, up to and with what ends its turn."""
-        return (*self._tokens(response + self.turn.closing), *self.turn.end_ids)
+        """Token ids of what the model writes to respond so, up to and with what ends its turn."""
+        written = self._written(response) + self.turn.closing
+        return (*self._tokens(written), *self.turn.end_ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of response tokens, without what ends the turn and other special tokens."""
+        """The text of response tokens: without the opening, what ends the turn and other special
+        tokens, but with the thinking that the prompt has opened.
+        """
         ends = {*self.turn.end_ids, *self.stop_token_ids}
-        length = len(token_ids)
-        while length and token_ids[length - 1] in ends:
-            length -= 1
-        text = str(self.tokenizer.decode(token_ids[:length], skip_special_tokens=True))
-        return text.removesuffix(self.turn.closing)
+        end = len(token_ids)
+        while end and token_ids[end - 1] in ends:
+            end -= 1
+        opening = self._tokens(self.opening)
+        is_opened = tuple(token_ids[: len(opening)]) == opening
+        ids = token_ids[len(opening) if is_opened else 0 : end]
+        text = str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        thinking = "" if self.opening and is_opened else self.turn.thinking
+        return thinking + text.removesuffix(self.turn.closing)
 
     def messages(self, problem: Problem) -> list[Message]:
         """The chat before the response: system, few-shot exchanges, the problem."""
@@ -132,6 +145,20 @@ class Renderer:
         if self.chat.system_role == "user" and any(p.system for p in self.prompts.values()):
             found.append("the system text stands in the first user message (chat.system_role)")
         return found
+
+    def _written(self, response: str) -> str:
+        """The response after its opening; one that thinks by itself goes on in the prompt's."""
+        if not response.lstrip().startswith(THINK):
+            return self.opening + response
+        if self.turn.thinking:
+            blank = self.turn.thinking.removeprefix(THINK)
+            return response.lstrip().removeprefix(THINK).removeprefix(blank)
+        return response if THINK in self.opening else self.opening + response
+
+    def _without_own_blank(self, opening: str) -> str:
+        """Tokenizers of the SentencePiece kind put a blank before every text themselves."""
+        (first, *_) = self.tokenizer.convert_ids_to_tokens(self._tokens("a"))
+        return opening.removeprefix(" ") if first.startswith("\u2581") else opening
 
     def _with_system(self, system: str, talk: list[Message]) -> list[Message]:
         if not system:

@@ -5,6 +5,11 @@ after the marker ends the turn: its first special tokens, such as `<|im_end|>`, 
 `<|end|>`, often not the tokenizer's EOS. Where both have no such token in common (gpt-oss ends a
 conversation with `<|return|>`, a message with `<|end|>`), the conversation's counts; where that
 just breaks off (GLM), the next role's token, which the model writes to end its own turn.
+
+What stands before the marker is compared with the prompt of the same question. Most conversations
+go on where the prompt ends. Some templates put a text between the two (Qwen3 a closed thinking,
+gpt-oss a channel), and of some the prompt is no beginning of the conversation (DeepSeek-R1 opens
+the thinking in the prompt alone).
 """
 
 from __future__ import annotations
@@ -21,6 +26,9 @@ from rasft.errors import UserError
 Render = Callable[[Sequence[Message], bool], str]  # messages, whether the answer's turn is opened
 
 QUESTION, ANSWER, NEXT = "Zq7Question", "Zq7Answer", "Zq7Next"  # in no template
+THINK, THOUGHT = "<think>", "</think>"
+TEMPLATE = "template"  # of `chat.opening`
+CLOSING = "\n</think>\n\n"
 _Piece = str | int  # a stretch of text, or the id of a special token
 
 
@@ -28,6 +36,10 @@ _Piece = str | int  # a stretch of text, or the id of a special token
 class Turn:
     """What stands around the text of an answer, beyond the prompt."""
 
+    between: str | None  # text between prompt and answer; None: not read on from the prompt
+    prompt_end: str  # the prompt's text from where the conversation parts from it
+    answer_begin: str  # the conversation's text from there to the answer
+    thinking: str  # where the prompt opens the thinking: its text from there, such as "<think>\n"
     closing: str  # text between the answer and what ends the turn: nearly always none
     end_ids: tuple[int, ...]  # special tokens; sampling stops at the last, nearly always the only
 
@@ -37,8 +49,57 @@ def read_turn(render: Render, tokenizer: Any) -> Turn:
     question = {"role": "user", "content": QUESTION}
     answer = {"role": "assistant", "content": ANSWER}
     following = {"role": "user", "content": NEXT}
-    alone = _after(render([question, answer], False))
-    followed = _after(render([question, answer, following], False)).partition(NEXT)[0]
+    before, alone = _around(render([question, answer], False))
+    _, followed = _around(render([question, answer, following], False))
+    closing, end_ids = _read_end(alone, followed.partition(NEXT)[0], tokenizer)
+    prompt = render([question], True)
+    shared = len(_common(prompt, before))
+    return Turn(
+        between=before[shared:] if shared == len(prompt) else None,
+        prompt_end=prompt[shared:],
+        answer_begin=before[shared:],
+        thinking=_open_thinking(prompt),
+        closing=closing,
+        end_ids=end_ids,
+    )
+
+
+def opening_of(turn: Turn, setting: str | None) -> str:
+    """What the model is to write before an expert's text, as the setting `chat.opening` decides.
+
+    Raises UserError where the template leaves a choice and the setting makes none.
+    """
+    if setting not in (None, TEMPLATE):
+        return str(setting)
+    if turn.between is None:
+        raise UserError(
+            f"the chat template's prompt ends with {turn.prompt_end!r}, where its conversations "
+            f"have {turn.answer_begin!r} before an answer: set chat.opening to the text that the "
+            f"model is to write first ({CLOSING!r}, or '' for experts that think), or have the "
+            "template open no thinking, by chat.switches"
+        )
+    if turn.between.strip() and setting is None:
+        raise UserError(
+            f"the chat template puts {turn.between!r} between its prompt and an answer: set "
+            f"chat.opening: {TEMPLATE} to have the model write it before the expert's text, or the "
+            "text that it is to write ('' for experts that think), or have the template write no "
+            "such thing, by chat.switches"
+        )
+    return turn.between
+
+
+def _open_thinking(prompt: str) -> str:
+    """The prompt's end from a `<think>` on that it leaves open.
+
+    >>> _open_thinking("Hi<|assistant|><think>\\n"), _open_thinking("<think>\\n\\n</think>")
+    ('<think>\\n', '')
+    """
+    _, found, rest = prompt.rpartition(THINK)
+    return found + rest if found and THOUGHT not in rest else ""
+
+
+def _read_end(alone: str, followed: str, tokenizer: Any) -> tuple[str, tuple[int, ...]]:
+    """Turn.closing and Turn.end_ids, from what follows the answer at the end and in the middle."""
     special = special_tokens(tokenizer)
     last, middle = _pieces(alone, special), _pieces(followed, special)
     for candidate in (
@@ -48,7 +109,7 @@ def read_turn(render: Render, tokenizer: Any) -> Turn:
     ):
         closing, ids = _end(candidate)
         if ids:
-            return Turn(closing, ids)
+            return closing, ids
     raise UserError(
         f"the chat template of {tokenizer.name_or_path!r} ends an answer with {alone!r}, which is "
         "no special token of the tokenizer: nothing would tell sampling where to stop; set "
@@ -62,15 +123,15 @@ def special_tokens(tokenizer: Any) -> dict[str, int]:
     return {text: index for text, index in added.items() if text.strip("\u2581 \t\r\n")}
 
 
-def _after(rendered: str) -> str:
-    """What follows the answer. Raises UserError where the template leaves the answer out."""
-    _, found, tail = rendered.partition(ANSWER)
+def _around(rendered: str) -> tuple[str, str]:
+    """What precedes the answer and what follows it. Raises UserError where it is left out."""
+    head, found, tail = rendered.partition(ANSWER)
     if not found:
         raise UserError(
             "the chat template leaves out the text of a message: it is for messages that are "
             "lists, such as those with images; take a model for text"
         )
-    return tail
+    return head, tail
 
 
 def _pieces(text: str, special: dict[str, int]) -> list[_Piece]:

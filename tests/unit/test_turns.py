@@ -15,37 +15,42 @@ from tests.chat_models import EOS, GEMMA, GEMMA_TOKENS, ROLES
 PROMPTS = {"math": PromptConfig()}
 OPENS = "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 
-# name -> template, its special tokens, what is supervised after "five"
+# name -> template, its special tokens, what is supervised of the answer "five"
 ENDS = {
-    "a token and a line": (GEMMA, GEMMA_TOKENS, "<end_of_turn>"),
-    "the EOS": (ROLES + "{{ m.role + ':' + m.content + eos_token }}{% endfor %}", (), EOS),
+    "a token and a line": (GEMMA, GEMMA_TOKENS, "five<end_of_turn>"),
+    "the EOS": (
+        ROLES + "{{ m.role + ':' + m.content + eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}assistant:{% endif %}",
+        (),
+        "five" + EOS,
+    ),
     "the EOS after a blank": (
         ROLES + "{{ ' ' + m.content + ' ' + eos_token }}{% endfor %}",
         (),
-        " " + EOS,
+        " five " + EOS,
     ),
     "an EOS that only the last turn has": (
         ROLES + "{{ '<|' + m.role + '|>' + m.content + '<|end|>' }}{% endfor %}"
         "{% if add_generation_prompt %}<|assistant|>{% else %}{{ eos_token }}{% endif %}",
         ("<|user|>", "<|assistant|>", "<|end|>"),
-        "<|end|>",
+        "five<|end|>",
     ),
     "another token at the end than in the middle": (
         ROLES + "{{ '<|' + m.role + '|>' + m.content }}"
         "{% if loop.last and m.role == 'assistant' %}<|return|>{% else %}<|end|>{% endif %}"
         "{% endfor %}" + OPENS,
         ("<|user|>", "<|assistant|>", "<|end|>", "<|return|>"),
-        "<|return|>",
+        "five<|return|>",
     ),
     "the next role's token": (
         ROLES + "{{ '<|' + m.role + '|>' + m.content }}{% endfor %}" + OPENS,
         ("<|user|>", "<|assistant|>"),
-        "<|user|>",
+        "five<|user|>",
     ),
     "two tokens": (
         ROLES + "{{ '<|' + m.role + '|>' + m.content + '<|end|><|turn|>' }}{% endfor %}" + OPENS,
         ("<|user|>", "<|assistant|>", "<|end|>", "<|turn|>"),
-        "<|end|><|turn|>",
+        "five<|end|><|turn|>",
     ),
 }
 
@@ -56,7 +61,7 @@ def test_the_end_is_the_templates(name: str) -> None:
     tokenizer = chat_models.tokenizer(template, tokens)
     renderer = Renderer(tokenizer, PROMPTS)
     written = renderer.response_ids("five")
-    assert tokenizer.decode(written) == "five" + expected
+    assert tokenizer.decode(written) == expected
     assert renderer.decode(written) == "five"
     end = renderer.turn.end_ids[-1]
     assert renderer.stop_token_ids == tuple(dict.fromkeys([end, tokenizer.eos_token_id]))
