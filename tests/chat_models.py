@@ -23,7 +23,8 @@ GEMMA_TOKENS = ("<start_of_turn>", "<end_of_turn>")
 def tokenizer(template: str | None, tokens: Sequence[str] = (), eos: str = EOS) -> Any:
     """Byte-level, with these tokens as special ones."""
     made = tiny_llama._tokenizer()
-    made.add_special_tokens({"eos_token": eos, "additional_special_tokens": list(tokens)})
+    special = {"bos_token": "<|the_begin|>", "eos_token": eos}
+    made.add_special_tokens({**special, "additional_special_tokens": list(tokens)})
     made.chat_template = template
     return made
 
