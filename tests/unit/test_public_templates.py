@@ -17,6 +17,7 @@ from rasft.config import PromptConfig
 from rasft.errors import UserError
 from rasft.prompts import Renderer
 from rasft.records import Problem
+from rasft.training.preflight.rendering import rendering
 from tests import chat_models
 
 FOLDER = files("trl") / "chat_templates"
@@ -139,6 +140,19 @@ def test_supervised_is_what_the_model_writes_after_the_prompt(
             following.append({"role": "user", "content": "And 3 + 4?"})
         whole = made.template.render([*talk, *following], False)
         assert whole.startswith(prompt + supervised)
+
+
+def test_preflight_says_what_was_decided() -> None:
+    lines = [check.line() for check in rendering(renderer("gptoss", **TEMPLATES))]
+    assert "'<|return|>' ends a response" in lines[0]
+    assert "(<|return|>), 260 (<|the_end|>)" in lines[0]
+    assert "after '<|channel|>final<|message|>', which the model writes first" in lines[1]
+    assert "2026-01-01 on every day" in lines[2]
+    assert "in a message of its own" in lines[3]
+    opened = [check.line() for check in rendering(renderer("qwen3_6", **TEMPLATES))]
+    assert r"the prompt opens the thinking ('<think>\n'), which has to end" in opened[1]
+    moved = [check.line() for check in rendering(renderer("gemma", system_role="user"))]
+    assert "before the first user message" in moved[3]
 
 
 @pytest.mark.parametrize("name", [*DECIDED, *REFUSED])
