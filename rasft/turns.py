@@ -58,7 +58,7 @@ def read_turn(render: Render, tokenizer: Any) -> Turn:
         between=before[shared:] if shared == len(prompt) else None,
         prompt_end=prompt[shared:],
         answer_begin=before[shared:],
-        thinking=_open_thinking(prompt),
+        thinking=_open_thinking(prompt.rpartition(QUESTION)[2]),
         closing=closing,
         end_ids=end_ids,
     )
@@ -88,13 +88,13 @@ def opening_of(turn: Turn, setting: str | None) -> str:
     return turn.between
 
 
-def _open_thinking(prompt: str) -> str:
-    """The prompt's end from a `<think>` on that it leaves open.
+def _open_thinking(after_question: str) -> str:
+    """From a `<think>` on that the prompt's text after the question leaves open.
 
-    >>> _open_thinking("Hi<|assistant|><think>\\n"), _open_thinking("<think>\\n\\n</think>")
+    >>> _open_thinking("<|assistant|><think>\\n"), _open_thinking("<think>\\n\\n</think>")
     ('<think>\\n', '')
     """
-    _, found, rest = prompt.rpartition(THINK)
+    _, found, rest = after_question.rpartition(THINK)
     return found + rest if found and THOUGHT not in rest else ""
 
 
