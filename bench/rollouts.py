@@ -23,6 +23,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rasft import models, plugins, rollout
+from rasft.chat_config import ChatConfig
 from rasft.config import ModelConfig, PromptConfig
 from rasft.datasets import Source
 from rasft.engines import EngineOptions, Request, Sampling
@@ -39,7 +40,9 @@ class Work:
     """The prompts and settings that every contender gets."""
 
     def __init__(self, folder: Path, options: argparse.Namespace):
-        self.renderer: Renderer = open_renderer(folder, {"math": PromptConfig(system=SYSTEM)})
+        self.renderer: Renderer = open_renderer(
+            folder, {"math": PromptConfig(system=SYSTEM)}, ChatConfig()
+        )
         source = Source(limit=options.problems, seed=SEED)
         self.problems = list(plugins.load("datasets", "generated_math").load(source))
         self.samples = options.samples
@@ -49,7 +52,7 @@ class Work:
             dtype=options.dtype,
             max_model_len=longest + options.max_new_tokens,
             max_sequences=options.max_sequences,
-            stop_token_ids=(self.renderer.eos_token_id,),
+            stop_token_ids=self.renderer.stop_token_ids,
         )
 
     def requests(self) -> list[Request]:
@@ -68,7 +71,7 @@ class Work:
 def stock_generate(folder: Path, work: Work) -> Contender:
     """`model.generate` over length-sorted padded batches of `max_sequences`."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[work.engine.dtype])
-    eos = work.renderer.eos_token_id
+    eos = work.renderer.stop_token_ids[0]
     prompts = sorted((request.prompt_ids for request in work.requests()), key=len)
 
     def batch(some: list[tuple[int, ...]]) -> int:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from rasft import plugins
+from rasft.chat_config import ChatConfig
 from rasft.resources import ResourcesConfig
 from rasft.section import Count, Positive, Section, Share
 
@@ -327,6 +328,7 @@ class Config(Section):
     model: ModelConfig
     data: DataConfig
     prompts: dict[str, PromptConfig]  # by verifier: "math", "python"
+    chat: ChatConfig = ChatConfig()
     warmup: WarmupConfig | None = None
     rollout: RolloutConfig = RolloutConfig()
     quality: QualityConfig = QualityConfig()

@@ -59,7 +59,7 @@ def _evaluate(
     engine: OneEngine,
 ) -> tuple[list[BenchmarkResult], Manifest]:
     samples = _samples(config, name)
-    renderer = open_renderer(folder, config.prompts)
+    renderer = open_renderer(folder, config.prompts, config.chat)
     settings = stated(config.verification)
     plugin, sampler = engine_choice.choose(config.rollout.engine)
     sampling = _sampling(config)
@@ -161,6 +161,6 @@ def _options(
         dtype=config.model.dtype,
         max_model_len=min(context, longest + config.evaluation.max_new_tokens),
         max_sequences=config.rollout.max_sequences,
-        stop_token_ids=(renderer.eos_token_id,),
+        stop_token_ids=renderer.stop_token_ids,
         batch_invariant=config.rollout.batch_invariant,
     )

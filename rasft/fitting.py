@@ -17,12 +17,12 @@ from rasft import models, plugins, tables
 from rasft.config import REINFORCEMENT, Config, TrainingConfig
 from rasft.errors import UserError
 from rasft.ledger import open_ledger, trainings
-from rasft.prompts import open_renderer
+from rasft.prompts import Renderer, open_renderer
 from rasft.records import EXPERT, Checkpoint, Problem, TrainingExample, Work
 from rasft.tables import from_table, to_table
 from rasft.training import jobs, launcher
 from rasft.training.command_line import launcher_file, world_size
-from rasft.training.jobs import ALONE, Place, TrainingJob
+from rasft.training.jobs import ALONE, Place, Served, TrainingJob
 from rasft.training.launcher import PLAIN, Host
 
 REWARDS = "rewards"
@@ -84,7 +84,7 @@ def warm_up(
     """The expert stage before the round: plain supervised training on problems of its own."""
     if config.warmup is None:
         return None
-    renderer = open_renderer(base, config.prompts)
+    renderer = open_renderer(base, config.prompts, config.chat)
     rows = from_table(problems, Problem)
     examples = [
         TrainingExample(
@@ -124,11 +124,14 @@ def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> lis
     """
     from rasft.decoding import engine_choice
     from rasft.training import preflight as checking
+    from rasft.training.preflight.rendering import rendering
 
-    job = TrainingJob(str(policy), config.training, config.model.dtype, config.seed)
+    renderer = open_renderer(policy, config.prompts, config.chat)
+    dtype, served = config.model.dtype, _served(renderer)
+    job = TrainingJob(str(policy), config.training, dtype, config.seed, served=served)
     jobs.write_job(folder, job, rows)
     engine, _ = engine_choice.choose(config.rollout.engine)
-    checks = checking.preflight(folder, config.data.max_tokens, engine)
+    checks = [*rendering(renderer), *checking.preflight(folder, config.data.max_tokens, engine)]
     for check in checks:
         print(check.line(), flush=True)
     checking.raise_if_failed(checks)
@@ -216,7 +219,12 @@ def _job(
 ) -> TrainingJob:
     if settings.nodes != host.node.count:
         raise UserError(f"training.nodes is {settings.nodes}, and here are {host.node.count}")
-    return TrainingJob(str(model), settings, config.model.dtype, config.seed, place)
+    served = _served(open_renderer(model, config.prompts, config.chat))
+    return TrainingJob(str(model), settings, config.model.dtype, config.seed, place, served)
+
+
+def _served(renderer: Renderer) -> Served:
+    return Served(renderer.stop_token_ids, renderer.template.added)
 
 
 def _trained(

@@ -68,7 +68,7 @@ def score_experts(
 
     Under the starting policy they are the reference's, so one pass serves router and trainer.
     """
-    renderer = open_renderer(policy, config.prompts)
+    renderer = open_renderer(policy, config.prompts, config.chat)
     mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
     sequences = [
         (row.id, EXPERT, renderer.prompt_ids(row), renderer.response_ids(row.expert))
@@ -85,7 +85,7 @@ def read_experts(
     """As `score_experts`, but without log-probabilities for a method that reads none."""
     if plugins.load("losses", config.training.method).USES_REFERENCE:
         return score_experts(config, rows, policy, shard)
-    renderer = open_renderer(policy, config.prompts)
+    renderer = open_renderer(policy, config.prompts, config.chat)
     mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
     unscored = [SequenceScore(p.id, EXPERT, renderer.response_ids(p.expert), ()) for p in mine]
     return to_table(unscored, SequenceScore), to_table([], Work)
@@ -113,7 +113,7 @@ def roll_out(
     """Sample one shard's problems under the policy and score the samples under the reference."""
     from rasft import rollout
 
-    renderer = open_renderer(policy, config.prompts)
+    renderer = open_renderer(policy, config.prompts, config.chat)
     mine = _shard(config, rows, routes, shard)
     ledger = open_ledger(config.ledger)
     beliefs = first_beliefs() if past.beliefs is None else past.beliefs
@@ -183,7 +183,7 @@ def examples(
     config: Config, rows: pa.Table, groups: pa.Table, scores: pa.Table, policy: Path
 ) -> pa.Table:
     """The sequences that the configured method trains on: TrainingExample rows."""
-    renderer = open_renderer(policy, config.prompts)
+    renderer = open_renderer(policy, config.prompts, config.chat)
     by_id = {row.id: row for row in from_table(rows, Problem)}
     built = stream_examples(
         plugins.load("losses", config.training.method).EXAMPLES,

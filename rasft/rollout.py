@@ -54,7 +54,7 @@ def roll_out(
         dtype=config.model.dtype,
         max_model_len=context,
         max_sequences=settings.max_sequences,
-        stop_token_ids=(renderer.eos_token_id,),
+        stop_token_ids=renderer.stop_token_ids,
         batch_invariant=settings.batch_invariant,
     )
     if options.batch_invariant:
@@ -120,7 +120,7 @@ class Sampler:
             found = {sample: rows[key] for sample, key in keys.items() if key in rows}
             missing = [(row, index) for row, index in wanted if (row.id, index) not in found]
             self.ledger.count("samples", reused=len(found), made=len(missing))
-            known = [_rollout(problem_id, row) for (problem_id, _), row in found.items()]
+            known = [self._rollout(name, row) for (name, _), row in found.items()]
             return known + list(self._make(missing, keys, shelf))
 
     @cached_property
@@ -150,6 +150,13 @@ class Sampler:
             )
             yield rollout
 
+    def _rollout(self, problem_id: str, row: SampleRow) -> Rollout:
+        """A sample of the ledger. Its text may have been stored without the prompt's thinking."""
+        text = self.renderer.decode(row.token_ids) if self.renderer.turn.thinking else row.text
+        return Rollout(
+            problem_id, row.sample_index, row.seed, row.token_ids, text, row.finish_reason
+        )
+
     def _keys(self, wanted: Sequence[Wanted]) -> dict[Name, str]:
         """The ledger's key of each wanted sample."""
         prompts = {problem.id: self.renderer.prompt_ids(problem) for problem, _ in wanted}
@@ -159,12 +166,6 @@ class Sampler:
             tokens = room(request, self.setup.options, self.setup.sampling)
             keys[problem.id, index] = sample_key(request.prompt_ids, tokens, index, request.seed)
         return keys
-
-
-def _rollout(problem_id: str, row: SampleRow) -> Rollout:
-    return Rollout(
-        problem_id, row.sample_index, row.seed, row.token_ids, row.text, row.finish_reason
-    )
 
 
 def _stages(settings: RolloutConfig) -> tuple[range, range]:

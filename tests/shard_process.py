@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from rasft import plugins, rollout, tables
+from rasft.chat_config import ChatConfig
 from rasft.config import EngineWatchConfig, PromptConfig
 from rasft.decoding.one_engine import OneEngine
 from rasft.engines import EngineOptions, Sampling
@@ -42,7 +43,7 @@ def run_shard(model: str, ledger: str | None, result: str) -> None:
     """Sample all problems; the rollouts go into the Parquet file `result`."""
     torch.set_num_threads(1)
     opened = Ledger(Store(ledger) if ledger else None, FLUSH_SECONDS)
-    renderer = open_renderer(Path(model), {"math": PromptConfig()})
+    renderer = open_renderer(Path(model), {"math": PromptConfig()}, ChatConfig())
     # float32: what is drawn beside a sample does not change it
     options = EngineOptions("float32", 256, max_sequences=8, stop_token_ids=(2,))
     sampling = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=16)

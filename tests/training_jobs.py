@@ -21,7 +21,7 @@ from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample, TrainingStep
 from rasft.scoring import score
 from rasft.training.example_store import ExampleStore
-from rasft.training.jobs import CURVE, EXAMPLES, MODEL, TrainingJob, read_job, write_job
+from rasft.training.jobs import CURVE, EXAMPLES, MODEL, Served, TrainingJob, read_job, write_job
 from rasft.training.launcher import launch
 from rasft.training.nodes import Node
 from rasft.training.program import open_accelerator
@@ -71,7 +71,9 @@ def job(
     **changes: Any,
 ) -> Path:
     config = CONFIG.model_copy(update=changes)
-    write_job(folder, TrainingJob(str(base), config, dtype, seed=1), table(rows))
+    write_job(
+        folder, TrainingJob(str(base), config, dtype, seed=1, served=Served((2,))), table(rows)
+    )
     return folder
 
 

@@ -34,11 +34,11 @@ def run_preflight(config: Config, rows: int) -> None:
 
 def _examples(config: Config, problems: list[Problem], folder: Path, count: int) -> pa.Table:
     """Expert responses with the weight 1, scored under the model: TrainingExample rows."""
-    renderer = open_renderer(folder, config.prompts)
+    renderer = open_renderer(folder, config.prompts, config.chat)
     chosen = _spread(problems, renderer, count)
     whole = config.data.model_copy(update={"score_shards": 1})
     settings = config.model_copy(update={"data": whole})
-    scores = pipeline.score_experts(settings, to_table(chosen, Problem), folder, shard=0)
+    scores, _ = pipeline.score_experts(settings, to_table(chosen, Problem), folder, shard=0)
     found = []
     for problem, score in zip(chosen, from_table(scores, SequenceScore), strict=True):
         prompt = renderer.prompt_ids(problem)

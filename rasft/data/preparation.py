@@ -55,7 +55,7 @@ def prepare(config: Config) -> Prepared:
     cannot work here, or too few problems for the warm-up.
     """
     folder = models.resolve(config.model)
-    renderer = open_renderer(folder, config.prompts)
+    renderer = open_renderer(folder, config.prompts, config.chat)
     benchmarks, notes = _benchmarks(config)
     usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(benchmarks))
     ledger = open_ledger(config.ledger)
@@ -70,7 +70,7 @@ def prepare(config: Config) -> Prepared:
             wanted.name: to_table(islice(rows, wanted.limit), Problem)
             for wanted, rows in benchmarks
         },
-        notes=tuple(notes),
+        notes=(*notes, *renderer.notes()),
         provenance=_provenance(config, folder, renderer, training),
         work=to_table(ledger.work("start"), Work),
     )

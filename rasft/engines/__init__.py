@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """Response token ids, with the EOS where the model wrote one; "stop" or "length"."""
+    """Response token ids, with the stop token where the model wrote one; "stop" or "length"."""
 
     token_ids: tuple[int, ...]
     finish_reason: str

@@ -60,6 +60,7 @@ def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
         "dtype": job.dtype,
         "seed": job.seed,
         "place": [job.place.number, job.place.rounds],
+        "served": {**vars(job.served), "stop_token_ids": list(job.served.stop_token_ids)},
         "examples": _sha256(folder / EXAMPLES),
         "code": _code(),
         "versions": {name: _version(name) for name in _DECIDING},

@@ -59,6 +59,14 @@ ALONE = Place()
 
 
 @dataclass(frozen=True)
+class Served:
+    """What is saved beside the weights, so that the model is served as it was trained."""
+
+    stop_token_ids: tuple[int, ...] = ()  # the EOS of the generation config; none: as they were
+    chat_template: str | None = None  # of the tokenizer; None: as it was
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """What to train: the starting model's folder, how, and in which compute dtype."""
 
@@ -67,28 +75,32 @@ class TrainingJob:
     dtype: str
     seed: int
     place: Place = ALONE
+    served: Served = Served()
 
 
 def write_job(job_dir: Path, job: TrainingJob, examples: pa.Table) -> None:
     """Lay out the folder for `launcher.launch`; what an earlier training left there is removed."""
     clear_outputs(job_dir)
     write_store(examples, job_dir / EXAMPLES)
-    parts = {"training": job.training.model_dump(mode="json"), "place": vars(job.place)}
-    write_json(job_dir / _JOB, {**vars(job), **parts})
+    parts = {"place": vars(job.place), "served": vars(job.served)}
+    training = job.training.model_dump(mode="json")
+    write_json(job_dir / _JOB, {**vars(job), **parts, "training": training})
 
 
 def read_job(job_dir: Path) -> TrainingJob:
     """The job of a folder that `write_job` laid out."""
     values = json.loads((job_dir / _JOB).read_text(encoding="utf-8"))
     training = TrainingConfig.model_validate_json(json.dumps(values.pop("training")))
-    return TrainingJob(training=training, place=Place(**values.pop("place")), **values)
+    place, served = Place(**values.pop("place")), values.pop("served")
+    served["stop_token_ids"] = tuple(served["stop_token_ids"])
+    return TrainingJob(training=training, place=place, served=Served(**served), **values)
 
 
 def digest_of(job_dir: Path) -> str:
     """sha256 of what is trained and how: the model's content, the settings, the examples' rows."""
     job = read_job(job_dir)
     place = (job.place.number, job.place.rounds)
-    settings = [job.training.model_dump(mode="json"), job.dtype, job.seed, place]
+    settings = [job.training.model_dump(mode="json"), job.dtype, job.seed, place, vars(job.served)]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(models.fingerprint(Path(job.model)).encode())
     with (job_dir / EXAMPLES).open("rb") as rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,25 @@ def load_model(path: str | Path) -> Any:
     return model.eval()
 
 
-def load_tokenizer(path: str | Path) -> Any:
-    """The tokenizer of a model folder. Raises UserError if it cannot be read."""
+def load_tokenizer(path: str | Path, chat_template: str | None = None) -> Any:
+    """The tokenizer of a model folder, with another chat template if given.
+
+    Raises UserError if it cannot be read.
+    """
     try:
-        return AutoTokenizer.from_pretrained(path)
+        tokenizer: Any = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot load a tokenizer from {path}: {error}") from error
+    if chat_template:
+        tokenizer.chat_template = chat_template
+    return tokenizer
+
+
+def stop_at(model: Any, token_ids: Sequence[int]) -> None:
+    """Make these the EOS of the model's generation config, where it does not say so already."""
+    known = model.generation_config.eos_token_id
+    if token_ids and set(token_ids) != set(known if isinstance(known, list) else [known]):
+        model.generation_config.eos_token_id = list(token_ids) if token_ids[1:] else token_ids[0]
 
 
 def save_checked(model: Any, state: dict[str, torch.Tensor], tokenizer: Any, folder: Path) -> None:

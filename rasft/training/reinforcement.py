@@ -33,7 +33,7 @@ from rasft.prompts import open_renderer
 from rasft.records import Problem, ReinforcementStep
 from rasft.training.episodes import Episode, EpisodeGroup, Tally, dynamic
 from rasft.training.jobs import CURVE, ERROR, MODEL, SUMMARY, write_json
-from rasft.training.language_model import load_model, load_tokenizer, save_checked
+from rasft.training.language_model import load_model, load_tokenizer, save_checked, stop_at
 from rasft.training.log import peak_memory_bytes
 from rasft.training.reinforcement_jobs import ReinforcementJob, Shape, read_job
 from rasft.training.rewards import Rewards
@@ -48,7 +48,7 @@ class Rollouts:
     def __init__(self, job: ReinforcementJob, problems: Sequence[Problem], rewards: Rewards):
         self.settings = job.config.reinforcement
         self.is_dynamic = job.config.training.method == "dapo"
-        self.renderer = open_renderer(Path(job.model), job.config.prompts)
+        self.renderer = open_renderer(Path(job.model), job.config.prompts, job.config.chat)
         self.prompts = {row.id: list(self.renderer.prompt_ids(row)) for row in problems}
         self.rewards = rewards
         self.tally = Tally()
@@ -84,7 +84,7 @@ class Rollouts:
         repeated = [problem_id for problem_id in problem_ids for _ in range(size)]
         ids = [self.prompts[problem_id] for problem_id in repeated]
         drawn, logps = trainer._generate_single_turn(ids, None, {}, size)
-        texts = [self.renderer.decode(tuple(tokens)) for tokens in drawn]
+        texts = [self.renderer.decode(tokens) for tokens in drawn]
         rewards = self.rewards.of(list(zip(repeated, texts, strict=True)))
         known = [tuple(row) for row in logps] if logps else [None] * len(drawn)
         episodes = [Episode(tuple(t), r, p) for t, r, p in zip(drawn, rewards, known, strict=True)]
@@ -137,10 +137,14 @@ def judged(reward: list[float | None], **others: Any) -> list[float | None]:
     return reward
 
 
-def arguments(job: ReinforcementJob, shape: Shape, folder: Path) -> GRPOConfig:
-    """The config's values in TRL's terms."""
+def arguments(
+    job: ReinforcementJob, shape: Shape, folder: Path, stop_token_ids: Sequence[int]
+) -> GRPOConfig:
+    """The config's values in TRL's terms. Where vLLM samples, it is told where to stop; else the
+    model's generation config says so."""
     training, settings = job.config.training, job.config.reinforcement
     plugin, _ = choose(job.config.rollout.engine)
+    stops = {"stop_token_ids": list(stop_token_ids)}
     warm = "constant_with_warmup" if training.schedule == "constant" else training.schedule
     return GRPOConfig(
         output_dir=str(folder / "trl"),
@@ -162,6 +166,7 @@ def arguments(job: ReinforcementJob, shape: Shape, folder: Path) -> GRPOConfig:
         max_completion_length=settings.max_new_tokens,
         use_vllm=plugin.NAME == "vllm",
         vllm_mode="colocate",
+        generation_kwargs=stops if plugin.NAME == "vllm" else None,
         vllm_gpu_memory_utilization=settings.vllm_memory_share,
         gradient_checkpointing=training.gradient_checkpointing,
         bf16=job.config.model.dtype == "bfloat16",
@@ -187,12 +192,15 @@ def train(folder: Path, processes: int) -> None:
     curve = Curve(shape.steps)
     with Rewards({row.id: row for row in problems}, job.config.verification) as rewards:
         rollouts = Rollouts(job, problems, rewards)
+        model = load_model(job.model)
+        template = rollouts.renderer.template.added
+        stop_at(model, rollouts.renderer.stop_token_ids)
         trainer = GRPOTrainer(
-            model=load_model(job.model),
+            model=model,
             reward_funcs=judged,
-            args=arguments(job, shape, folder),
+            args=arguments(job, shape, folder, rollouts.renderer.stop_token_ids),
             train_dataset=Dataset.from_dict({"prompt": [row.id for row in problems]}),
-            processing_class=load_tokenizer(job.model),
+            processing_class=load_tokenizer(job.model, template),
             rollout_func=rollouts,
             callbacks=[curve],
         )
@@ -205,7 +213,7 @@ def train(folder: Path, processes: int) -> None:
     tally = sum(gather_object([rollouts.tally]), Tally())
     state = whole_weights(trainer.accelerator, trainer.model_wrapped)
     if trainer.accelerator.is_main_process:
-        _save(trainer, state, job, folder, curve.rows)
+        _save(trainer, state, load_tokenizer(job.model, template), folder, curve.rows)
         seconds = time.monotonic() - start
         write_json(folder / SUMMARY, summarise(curve.rows, tally, shape, processes, seconds))
 
@@ -238,13 +246,13 @@ def summarise(
 def _save(
     trainer: Any,
     state: dict[str, torch.Tensor],
-    job: ReinforcementJob,
+    tokenizer: Any,
     folder: Path,
     rows: Sequence[ReinforcementStep],
 ) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     weights = {name: value.cpu() for name, value in state.items()}
-    save_checked(model, weights, load_tokenizer(job.model), folder / MODEL)
+    save_checked(model, weights, tokenizer, folder / MODEL)
     tables.write(tables.to_table(rows, ReinforcementStep), folder / CURVE)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from rasft.training.example_store import ExampleStore
 from rasft.training.jobs import EXAMPLES, MODEL, TrainingJob
-from rasft.training.language_model import load_tokenizer, save_checked
+from rasft.training.language_model import load_tokenizer, save_checked, stop_at
 from rasft.training.lora import ADAPTER, merge_checked
 from rasft.training.trackers import RUNS, event_folder
 from rasft.training.trainer import Trainer
@@ -28,10 +28,17 @@ def save_trained(trainer: Trainer, job: TrainingJob, job_dir: Path) -> None:
         if trainer.adapted:
             _save_merged(trainer.adapted, weights, job, job_dir)
         else:
-            save_checked(trainer.model, weights, load_tokenizer(job.model), job_dir / MODEL)
+            _save(trainer.model, weights, job, job_dir)
         if (events := event_folder(job_dir)).is_dir():
             shutil.copytree(events, job_dir / MODEL / RUNS)
     trainer.accelerator.wait_for_everyone()
+
+
+def _save(model: Any, weights: dict[str, torch.Tensor], job: TrainingJob, job_dir: Path) -> None:
+    """The weights, with what makes the model be served as it was trained."""
+    stop_at(model, job.served.stop_token_ids)
+    tokenizer = load_tokenizer(job.model, job.served.chat_template)
+    save_checked(model, weights, tokenizer, job_dir / MODEL)
 
 
 def _save_merged(
@@ -45,5 +52,5 @@ def _save_merged(
     )
     probe = torch.tensor([ExampleStore(job_dir / EXAMPLES).take([0])[0].input_ids])
     merged = merge_checked(job.model, adapter, probe)
-    save_checked(merged, merged.state_dict(), load_tokenizer(job.model), job_dir / MODEL)
+    _save(merged, merged.state_dict(), job, job_dir)
     shutil.move(adapter, job_dir / MODEL / ADAPTER)

@@ -13,8 +13,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rasft import models
-from rasft.config import ModelConfig
+from rasft.chat_config import ChatConfig
+from rasft.config import ModelConfig, PromptConfig
 from rasft.errors import UserError
+from rasft.ledger.rows import score_key
+from rasft.prompts import open_renderer
+from rasft.records import Problem
 
 EMBEDDED = ModelConfig(path="embedded:smollm2-135m")
 
@@ -197,3 +201,15 @@ class TestEmbeddedModel:
         output = model.generate(**prompt, max_new_tokens=20, do_sample=False)
         answer = tokenizer.decode(output[0, prompt["input_ids"].shape[1] :])
         assert answer == "The capital of France is Paris.<|im_end|>"
+
+    def test_renders_what_stored_ledgers_are_keyed_by(self, folder):
+        prompts = {"math": PromptConfig(system=r"Put your final answer within \boxed{}.")}
+        renderer = open_renderer(folder, prompts, ChatConfig())
+        problem = Problem(id="p", prompt="What is 2 + 3?", verifier="math")
+        prompt, response = renderer.prompt_ids(problem), renderer.response_ids(r"It is \boxed{5}.")
+        assert renderer.stop_token_ids == (2,)
+        assert renderer.tokenizer.decode(response) == r"It is \boxed{5}.<|im_end|>"
+        assert score_key(prompt, response) == "4202df682d8641f8e9d8a03cbe520cf4"
+        assert renderer.fingerprint() == (
+            "213e808d4f1fdb1d74e3677b45bc751fe2112523b059fef94712e7b1b688e3c9"
+        )

@@ -24,7 +24,7 @@ from rasft.training.preflight.labels import labels_are_right, lengths_of
 from tests import tiny_model
 from tests.training_jobs import job
 
-EOS = 2
+STOPS = (2,)
 
 
 def store(folder: Path, base: Path, rows: list[TrainingExample]) -> ExampleStore:
@@ -38,7 +38,7 @@ def test_everything_passes_on_sound_rows(
     checks = preflight(job(tmp_path, base, examples), 64, engine)
     assert [check.name for check in checks if not check.passed] == []
     assert [check.name for check in checks] == [
-        "the response and its EOS are supervised, the prompt is not",
+        "the response and its end are supervised, the prompt is not",
         "every row fits whole",
         "packed and padded agree on 8 rows",
         "1 x 8 and 2 x 4 rows agree",
@@ -60,7 +60,7 @@ def test_cut_off_answer_is_counted(
         input_ids=examples[0].input_ids[:-1],
         reference_logps=examples[0].reference_logps[:-1],
     )
-    check = labels_are_right(store(tmp_path, base, [cut, *examples[1:]]), EOS)
+    check = labels_are_right(store(tmp_path, base, [cut, *examples[1:]]), STOPS)
     assert not check.passed
     assert check.numbers["cut_off"] == 1
 
@@ -101,8 +101,8 @@ def test_engine_that_writes_something_else_is_found(
 
     module = response_logps(load_model(base), packed=False)
     values = read_job(job(tmp_path / "job", base, examples))
-    assert engine_agrees(values, module, examples[:4], own, EOS).passed
-    assert not engine_agrees(values, module, examples[:4], Stale, EOS).passed
+    assert engine_agrees(values, module, examples[:4], own).passed
+    assert not engine_agrees(values, module, examples[:4], Stale).passed
 
 
 def test_gradients_apart_fail_and_are_named() -> None:

@@ -45,10 +45,11 @@ def test_defaults_are_the_papers() -> None:
         ("evaluation: {benchmarks: [{name: math50}]}", "unknown benchmark 'math50'.*'math500'"),
         ("training: {learning_rate: .nan}", "learning_rate.*finite"),
         ("seed: yes", "seed = True"),
+        ("chat: {date: 2026-02-30}", "chat.date = '2026-02-30': no date of the form 2026-01-31"),
         ("extends: mth", "extends 'mth', which is no config; known: .*math.yaml"),
         ("name: [", "run.yaml is not valid YAML"),
         ("name: again", "run.yaml.*'name' stands twice"),
-        ("when: 2020-01-01", "a value is no number, text, list or mapping"),
+        ("when: !!binary aGk=", "a value is no number, text, list or mapping"),
     ],
 )
 def test_mistakes(text: str, message: str) -> None:

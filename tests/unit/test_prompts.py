@@ -54,7 +54,9 @@ def test_a_problem_without_a_prompt_setting_is_named(tokenizer) -> None:
 def test_a_tokenizer_without_a_template_is_refused(tokenizer) -> None:
     template, tokenizer.chat_template = tokenizer.chat_template, None
     try:
-        with pytest.raises(UserError, match="no chat template"):
+        with pytest.raises(
+            UserError, match=r"no chat template.*set chat.template: a Jinja file, or chatml"
+        ):
             Renderer(tokenizer, PROMPTS)
     finally:
         tokenizer.chat_template = template

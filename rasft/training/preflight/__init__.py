@@ -36,12 +36,12 @@ def preflight(job_dir: Path, max_tokens: int, engine: Any) -> list[Check]:
     module = response_logps(load_model(job.model), packed=False)
     cuts, gradient = cuts_agree(job, module, rows)
     return [
-        labels_are_right(store, tokenizer.eos_token_id),
+        labels_are_right(store, job.served.stop_token_ids),
         lengths_of(store, max_tokens),
         *cuts,
         ranks_agree(job, rows, gradient, job_dir),
         references_agree(job, module, rows),
-        engine_agrees(job, module, rows, engine, tokenizer.eos_token_id),
+        engine_agrees(job, module, rows, engine),
         reload_agrees(module.model, tokenizer, rows, job_dir),
     ]
 

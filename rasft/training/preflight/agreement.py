@@ -49,14 +49,13 @@ def engine_agrees(
     module: ResponseLogps,
     rows: Sequence[TrainingExample],
     engine: Any,
-    eos_token_id: int,
 ) -> Check:
     """What the engine plugin writes greedily is what the trainer finds most likely.
 
     Each token's log-prob under the trainer is compared with that of the trainer's own best token:
     another template, position, weight or precision in the engine shows as a gap.
     """
-    written = _written(job, rows[:PROMPTS], engine, eos_token_id)
+    written = _written(job, rows[:PROMPTS], engine)
     module.model.set_attn_implementation("sdpa")
     gaps = torch.cat([_gaps(module.model, row) for row in written])
     limit, largest = GREEDY_TOLERANCE[job.dtype], gaps.max().item()
@@ -84,14 +83,14 @@ def reload_agrees(
 
 
 def _written(
-    job: TrainingJob, rows: Sequence[TrainingExample], engine: Any, eos_token_id: int
+    job: TrainingJob, rows: Sequence[TrainingExample], engine: Any
 ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """(prompt ids, greedy response ids) of each row's prompt."""
     prompts = [row.input_ids[: row.prompt_tokens] for row in rows]
     options = EngineOptions(
         dtype=job.dtype,
         max_model_len=max(len(prompt) for prompt in prompts) + NEW_TOKENS,
-        stop_token_ids=(eos_token_id,),
+        stop_token_ids=job.served.stop_token_ids,
     )
     greedy = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=NEW_TOKENS)
     requests = [Request(prompt, seed=0) for prompt in prompts]

@@ -1,6 +1,8 @@
-"""What the loss counts: the response up to its EOS, nothing of the prompt, no answer cut off."""
+"""What the loss counts: the response up to its end, nothing of the prompt, no answer cut off."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 
@@ -12,10 +14,10 @@ MOST_ROWS = 1000  # whose labels are looked at
 BINS = 8  # of the histogram of lengths
 
 
-def labels_are_right(store: ExampleStore, eos_token_id: int) -> Check:
-    """The supervised tokens are the response's, and each response ends with the EOS.
+def labels_are_right(store: ExampleStore, stop_token_ids: Collection[int]) -> Check:
+    """The supervised tokens are the response's, and each response ends with a stop token.
 
-    A response without it was cut off: such rows are dropped and counted where the examples are
+    A response without one was cut off: such rows are dropped and counted where the examples are
     made, so one that is still here would teach the policy never to stop.
     """
     examples = store.take(range(0, len(store), max(1, len(store) // MOST_ROWS)))
@@ -24,11 +26,11 @@ def labels_are_right(store: ExampleStore, eos_token_id: int) -> Check:
         supervised != list(example.input_ids[example.prompt_tokens :])
         for supervised, example in zip(labels, examples, strict=True)
     )
-    cut = sum(supervised[-1:] != [eos_token_id] for supervised in labels)
+    cut = sum(supervised[-1] not in stop_token_ids for supervised in labels)
     return Check(
-        "the response and its EOS are supervised, the prompt is not",
+        "the response and its end are supervised, the prompt is not",
         not wrong and not cut,
-        f"{len(examples)} rows; {wrong} supervise other tokens, {cut} are cut off before the EOS",
+        f"{len(examples)} rows; {wrong} supervise other tokens, {cut} are cut off before their end",
         {"rows": len(examples), "wrong": wrong, "cut_off": cut},
     )
 
