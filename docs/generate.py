@@ -68,7 +68,7 @@ def pages() -> dict[str, str]:
         "records.md": records_page,
         "verifiers.md": verifiers_page,
     }
-    return {name: "\n".join([NOTE, "", *page()]).rstrip() + "\n" for name, page in made.items()}
+    return {name: "\n".join(page()).rstrip() + f"\n\n{NOTE}\n" for name, page in made.items()}
 
 
 # --- the config
@@ -125,8 +125,9 @@ def _section(path: str, section: type[BaseModel]) -> Iterator[str]:
     yield from (*_paragraphs(section), "")
     comments = comments_of(*_line(section))
     rows = [
-        (f"`{name}`", _type_of(section, name, path), _default(field), comments.get(name, ""))
+        (f"`{name}`", _type_of(section, name, path), _default(field), comments[name] or said)
         for name, field in section.model_fields.items()
+        for said in [_summary(section, name)]
     ]
     yield from table(["key", "type and limits", "default", "meaning"], rows)
     rules = list(_rules(section))
@@ -152,6 +153,12 @@ def _type_of(section: type[BaseModel], name: str, path: str) -> str:
     said = kind(_hints(section)[name]) + limit
     below = [f"{path}.{place}" if path else place for place, _ in _placed(section, name)]
     return "; ".join([said, *(f"see [`{each}`](#{slug(each)})" for each in below)])
+
+
+def _summary(section: type[BaseModel], name: str) -> str:
+    """The first sentence of the section that a value is, if it is one."""
+    inner = [each for place, each in _placed(section, name) if place == name]
+    return (inspect.getdoc(inner[0]) or "").split("\n\n")[0] if inner else ""
 
 
 def _placed(section: type[BaseModel], name: str) -> Iterator[tuple[str, type[BaseModel]]]:
@@ -245,7 +252,7 @@ def _default(field: FieldInfo) -> str:
         return "required"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
-        return "its defaults"
+        return "defaults"
     return f"`{json.dumps(value)}`"
 
 
