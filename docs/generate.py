@@ -525,6 +525,7 @@ def _find(place: str) -> Any:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the pages, or check them. Returns the exit status."""
+    sys.path.insert(0, str(REFERENCE.parents[1]))  # this tree, whatever is installed
     made = pages()
     old = [name for name, text in made.items() if _read(REFERENCE / name) != text]
     if "--check" in arguments:
