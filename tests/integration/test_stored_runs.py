@@ -75,6 +75,21 @@ def start(store: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_the_base_environment_rebuilds_the_table(store: Path) -> None:
+    """What `make demo` installs is enough: the same text as with every test package."""
+    base = Path(os.environ.get("RASFT_BASE_VENV", ROOT / ".venv")) / "bin" / "rasft"
+    done = subprocess.run(
+        [base, "tables", "--tag", "paper:table1"],
+        cwd=store,
+        env=os.environ | {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(store)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == start(store, "-m", "rasft.cli", "tables", "--tag", "paper:table1").stdout
+    assert "| sft " in done.stdout
+
+
 def tables(store: Path, *words: str) -> str:
     done = start(store, "-m", "rasft.cli", *words)
     assert "Traceback" not in done.stderr, done.stderr

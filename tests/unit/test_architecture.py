@@ -1,9 +1,12 @@
 """Imports point one way, heavy packages stay where they belong, and the tree stays light."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,37 @@ def test_importing_stays_light(modules: str, heavy: str) -> None:
     code = f"import {modules}, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"torch", "transformers", "vllm", *heavy.split()}
+
+
+def on_import(path: Path) -> Iterator[str]:
+    """The packages that are imported with the module, not first where a function uses them."""
+    waiting: list[ast.AST] = list(ast.parse(path.read_text()).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+def base_packages() -> set[str]:
+    """What the base dependencies of pyproject.toml are imported as."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    base = {re.split(r"[^\w.-]", text)[0].lower() for text in project["dependencies"]}
+    return {
+        package
+        for package, owners in packages_distributions().items()
+        if any(re.sub(r"[-_.]+", "-", owner).lower() in base for owner in owners)
+    }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_module_is_imported_with_base_dependencies_alone(path: Path) -> None:
+    own = {"rasft", "sandbox", "flows", "bootstrap"}
+    known = own | base_packages() | set(sys.stdlib_module_names)
+    assert set(on_import(path)) - known == set()

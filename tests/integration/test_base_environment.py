@@ -1,0 +1,105 @@
+"""The commands in the environment that `make demo` makes: base dependencies, no test packages."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BASE = Path(os.environ.get("RASFT_BASE_VENV", ROOT / ".venv"))
+CONFIGS = [
+    path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+    for path in sorted((ROOT / "configs").rglob("*.yaml"))
+    if path.parent.name != "accelerate"
+]
+COMMANDS = ["doctor", "resolve", "export", "preflight", "verify", "champion", "plan", "tables"]
+COMMANDS += ["reproduce", "ledger", "ledger stats", "ledger ls", "ledger regrade", "ledger gc"]
+ROW = {"id": "a", "verifier": "math", "answer": "1/2", "response": "so \\boxed{0.5}"}
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What a new user has: a path and a home; none of this machine's settings."""
+    return {
+        "PATH": f"{BASE}/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "HF_HUB_OFFLINE": "1",
+        "METAFLOW_USER": "rasft",
+    }
+
+
+def rasft(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command as installed, with no data, no hub and nothing on the path but itself."""
+    assert BASE.joinpath("bin/rasft").exists(), f"there is no environment {BASE}: run make test"
+    done = subprocess.run(
+        [BASE / "bin" / "rasft", *words],
+        cwd=cwd,
+        env=environment(cwd),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_it_has_no_test_package() -> None:
+    done = subprocess.run([BASE / "bin/python", "-c", "import pytest"], capture_output=True)
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(command: str, tmp_path: Path) -> None:
+    done = rasft(*command.split(), "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: rasft {command}")
+
+
+def test_doctor_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
+    done = rasft("doctor", cwd=tmp_path)
+    assert f"target: cpu, Linux {os.uname().machine}" in done.stdout
+    assert "versions: as locks/cpu.txt has them" in done.stdout
+    assert "extra openai (optional): not installed" in done.stdout
+    assert "engine transformers: usable" in done.stdout
+
+
+def test_every_config_resolves_by_its_name(tmp_path: Path) -> None:
+    for name in CONFIGS:
+        done = rasft("resolve", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["seed"] >= 0
+
+
+def test_plan_without_data_or_hub(tmp_path: Path) -> None:
+    done = rasft("plan", "--config", "math", "--gpus", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "numina_math_cot" in done.stdout
+
+
+def test_verify_judges(tmp_path: Path) -> None:
+    rows = [ROW, {**ROW, "id": "b", "response": "so \\boxed{0.4}"}]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = rasft("verify", "rows.jsonl", "--output", "verdicts.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    verdicts = (tmp_path / "verdicts.jsonl").read_text().splitlines()
+    assert [json.loads(line)["correct"] for line in verdicts] == [True, False]
+
+
+def test_ledger_stats(tmp_path: Path) -> None:
+    tmp_path.joinpath(".cache/rasft/ledger").mkdir(parents=True)
+    done = rasft("ledger", "stats", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_tables_of_a_run_that_is_not_there(tmp_path: Path) -> None:
+    done = rasft("tables", "RasftFlow/1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+
+
+def test_an_engine_whose_extra_is_missing_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "remote.yaml").write_text("extends: tiny\nrollout: {engine: openai}\n")
+    done = rasft("preflight", "--config", "remote.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "the extra openai is not installed: run pip install" in done.stderr
