@@ -17,6 +17,7 @@ from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.core_client import EngineCoreClient
 from vllm.v1.engine.exceptions import EngineDeadError
 from vllm.v1.engine.llm_engine import LLMEngine
+from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 from vllm.v1.worker.gpu_worker import Worker
 
 from rasft.engines import EngineOptions, Request, Sampling
@@ -56,7 +57,7 @@ for owner, names in METHODS.items():
 assert {"prompts", "use_tqdm"} <= parameters(LLM.enqueue)
 assert {"method", "kwargs"} <= parameters(LLM.collective_rpc)
 assert "timeout" in parameters(EngineCoreClient.shutdown)
-assert "weights_path" in parameters(Worker.reload_weights)
+assert "weights_path" in parameters(GPUModelRunner.reload_weights)  # which Worker hands it to
 assert issubclass(EngineDeadError, Exception)
 drawn = engine.VllmEngine.parameters(
     SimpleNamespace(options=options), Request((1, 2), 0), Sampling(1.0, 1.0, 8)
