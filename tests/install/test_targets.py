@@ -6,6 +6,7 @@ Each takes gigabytes and minutes, so these run by `make test-install` alone.
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
+UV = Path(sys.executable).with_name("uv")
 KEPT = (
     "HOME",
     "LANG",
@@ -28,15 +30,14 @@ pytestmark = pytest.mark.install
 def interpreter(version: str) -> str:
     """A Python of this version: on the path, or one that uv knows."""
     found = shutil.which(f"python{version}")
-    asked = subprocess.run(["uv", "python", "find", version], capture_output=True, text=True)
-    return asked.stdout.strip() or found or pytest.skip(f"there is no Python {version} here")
+    asked = subprocess.run([UV, "python", "find", version], capture_output=True, text=True)
+    return found or asked.stdout.strip() or pytest.skip(f"there is no Python {version} here")
 
 
 def environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    path = os.pathsep.join([str(Path(shutil.which("uv") or "/usr/bin/uv").parent), "/usr/bin:/bin"])
     quiet = {"UV_NO_CONFIG": "1", "PIP_CONFIG_FILE": os.devnull, "METAFLOW_USER": "rasft"}
-    return {**kept, **quiet, "PATH": path}
+    return {**kept, **quiet, "PATH": os.pathsep.join([str(UV.parent), "/usr/bin:/bin"])}
 
 
 def run(*command: object, cwd: Path = ROOT) -> str:

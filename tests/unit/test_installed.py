@@ -22,14 +22,14 @@ def test_pins_of_other_machines_do_not_count() -> None:
 
 
 def test_the_tests_run_at_the_versions_of_their_lock() -> None:
-    assert installed.lock_name() == "test"
-    assert installed.differences("test") == {}
+    assert installed.differences(installed.lock_name()) == {}
 
 
 def test_a_package_at_another_version_is_named_with_both(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "test.txt").write_text("click==0.1\ntorch==" + torch.__version__.split("+")[0])
+    lock = tmp_path / f"{installed.lock_name()}.txt"
+    lock.write_text("click==0.1\ntorch==" + torch.__version__.split("+")[0])
     monkeypatch.setattr(installed.shipped, "folder", lambda name: tmp_path)
     (found,) = [check for check in installed.checks() if check.name == "versions"]
     assert "click" in found.detail
