@@ -2,6 +2,7 @@
 # make test    locks, lint, types and every test but the slowest
 # make test-whole   the slowest: whole flows killed in every step, chained, retrained, on two pods
 # make test-install   every target really installed, from the public index alone (some 30 GB of disk)
+# make docs    the documentation as a site, in site/
 # make lock    renews the pinned versions of every target
 # All set up what they need and do so once.
 
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 TEST_BIN := $(TEST)/bin
 CONFIG ?= configs/demo.yaml
 
-.PHONY: demo test test-whole test-install lint sandbox lock check-locks audit clean
+.PHONY: demo test test-whole test-install lint docs sandbox lock check-locks audit clean
 
 demo: $(VENV)/.installed
 	@sandbox/install-docker.sh
@@ -22,7 +23,7 @@ demo: $(VENV)/.installed
 # Both environments: the tests try the commands in the one that `make demo` makes.
 test:
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync $(TEST)/.installed $(VENV)/.installed
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync check-locks sandbox lint
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync check-locks sandbox lint docs
 	$(TEST_BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 30
 
 test-whole: $(TEST)/.installed sandbox
@@ -35,6 +36,11 @@ lint: $(TEST)/.installed
 	$(TEST_BIN)/ruff check .
 	$(TEST_BIN)/ruff format --check .
 	$(TEST_BIN)/mypy
+
+# Strictly: a dead link, or a page that is in no menu, is an error. The variable silences an advert.
+docs: $(TEST)/.installed
+	$(TEST_BIN)/python docs/generate.py --check
+	@NO_MKDOCS_2_WARNING=1 $(TEST_BIN)/mkdocs build --strict --quiet
 
 sandbox: $(TEST)/.installed
 	@sandbox/install-docker.sh
