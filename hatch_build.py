@@ -6,7 +6,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class Shipped(BuildHookInterface):
-    """Puts the folders that `rasft/shipped.py` looks for into the package."""
+    """Puts the folders that `rasft/paths.py` looks for into the package."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """`version` is the kind of the build: "standard" or "editable"."""

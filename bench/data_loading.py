@@ -23,9 +23,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from rasft import config_files
+from rasft.config import files as config_files
 from rasft.data import problems
-from rasft.training.log import peak_memory_bytes
+from rasft.training.loop.log import peak_memory_bytes
 
 PROMPT_WORDS, RESPONSE_WORDS = 40, 110
 BENCHMARK = {"name": "heldout_math", "limit": 500}

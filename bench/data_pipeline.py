@@ -28,15 +28,15 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from rasft import models
-from rasft.config import ModelConfig, TrainingConfig
+from rasft.config.settings import ModelConfig, TrainingConfig
+from rasft.models import sources
 from rasft.records import TrainingExample
 from rasft.tables import schema
-from rasft.training.batching import Layout, Order, collate, plan_step
-from rasft.training.example_store import ExampleStore
-from rasft.training.jobs import EXAMPLES, TrainingJob, read_job, write_job
-from rasft.training.program import open_accelerator
-from rasft.training.trainer import Trainer
+from rasft.training.launch.program import open_accelerator
+from rasft.training.loop.batching import Layout, Order, collate, plan_step
+from rasft.training.loop.trainer import Trainer
+from rasft.training.storage.example_store import ExampleStore
+from rasft.training.storage.jobs import EXAMPLES, TrainingJob, read_job, write_job
 
 BATCH, BUDGET, STEPS = 256, 8192, 8
 VOCABULARY = 250  # below the tiny model's
@@ -120,7 +120,7 @@ def anonymous_bytes() -> int:
 def lay_out(job_dir: Path, count: int) -> None:
     """A job with so many examples."""
     training = TrainingConfig(batch_size=BATCH, micro_batch_tokens=BUDGET, spike_factor=None)
-    model = models.resolve(ModelConfig(path="embedded:tiny-llama"))
+    model = sources.resolve(ModelConfig(path="embedded:tiny-llama"))
     job = TrainingJob(str(model), training.model_copy(update={"trackers": ()}), "float32", seed=0)
     job_dir.mkdir()
     write_job(job_dir, job, table_of(lengths_of(count)))

@@ -30,8 +30,8 @@ import numpy as np
 import pyarrow as pa
 
 from bench.watching import Memory
-from rasft.config import Config
-from rasft.config_files import CONFIGS, load
+from rasft.config.files import CONFIGS, load
+from rasft.config.settings import Config
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource
 from rasft.ledger.store import Store

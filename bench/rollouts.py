@@ -22,13 +22,15 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from rasft import models, plugins, rollout
-from rasft.chat_config import ChatConfig
-from rasft.config import ModelConfig, PromptConfig
-from rasft.datasets import Source
-from rasft.engines import EngineOptions, Request, Sampling
-from rasft.prompts import Renderer, open_renderer
-from rasft.training.language_model import DTYPES
+from rasft import plugins
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import ModelConfig, PromptConfig
+from rasft.data.source import Source
+from rasft.decoding.engine import EngineOptions, Request, Sampling
+from rasft.models import sources
+from rasft.models.language_model import DTYPES
+from rasft.models.renderer import Renderer, open_renderer
+from rasft.stages import sampling
 
 SYSTEM = r"Please reason step by step, and put your final answer within \boxed{}."
 SEED = 0
@@ -57,14 +59,14 @@ class Work:
 
     def requests(self) -> list[Request]:
         return [
-            Request(self.renderer.prompt_ids(p), rollout.seed_of(SEED, p.id, index))
+            Request(self.renderer.prompt_ids(p), sampling.seed_of(SEED, p.id, index))
             for p in self.problems
             for index in range(self.samples)
         ]
 
     def ours(self, engine: Any) -> int:
-        wanted = rollout.each(self.problems, range(self.samples))
-        rows = rollout.sample(wanted, self.renderer, engine, self.sampling, SEED)
+        wanted = sampling.each(self.problems, range(self.samples))
+        rows = sampling.sample(wanted, self.renderer, engine, self.sampling, SEED)
         return sum(len(row.token_ids) for row in rows)
 
 
@@ -180,7 +182,7 @@ def main() -> None:
     parser.add_argument("--refresh", action="store_true", help="also new weights in vLLM")
     parser.add_argument("--engines", default="generate,transformers,vllm")
     options = parser.parse_args()
-    folder = models.resolve(ModelConfig(path=options.model))
+    folder = sources.resolve(ModelConfig(path=options.model))
     work = Work(folder, options)
     with ExitStack() as stack:
         found = contenders(folder, work, options.engines.split(","), stack)

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from bench import authors_step
 from bench.authors_step import backward, pairs
+from rasft.models.language_model import DTYPES, load_model
 from rasft.records import TrainingExample
-from rasft.training.attention import PACKED
-from rasft.training.batching import Layout, collate
-from rasft.training.compiling import compile_layers
-from rasft.training.forward import response_logps
-from rasft.training.language_model import DTYPES, load_model
+from rasft.training.loop.batching import Layout, collate
+from rasft.training.model.attention import PACKED
+from rasft.training.model.compiling import compile_layers
+from rasft.training.model.forward import response_logps
 
 BASELINE, SCORING = "authors", "scoring pass"
 
@@ -130,12 +130,12 @@ class Variants:
 
     def unfused(self, groups: Sequence[Sequence[TrainingExample]], packed: bool) -> None:
         """`ours` with the head in torch's own operations, by chunks."""
-        with mock.patch("rasft.training.forward.fused_for", return_value=None):
+        with mock.patch("rasft.training.model.forward.fused_for", return_value=None):
             self.ours(groups, packed)
 
     def exact_head(self) -> None:
         """Unfused in padded pairs, with a float64 head: the error that is left is the layers'."""
-        with mock.patch("rasft.training.forward.token_logps", _exact_logps):
+        with mock.patch("rasft.training.model.forward.token_logps", _exact_logps):
             self.unfused(pairs(self.rows), packed=False)
 
     def attend(self, packed: bool) -> None:

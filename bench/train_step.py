@@ -28,11 +28,11 @@ import torch
 
 from bench.authors_step import MICRO_BATCH
 from bench.step_variants import BASELINE, SCORING, Variants, load_sequences
-from rasft import models
-from rasft.config import ModelConfig
+from rasft.config.settings import ModelConfig
+from rasft.models import sources
+from rasft.models.language_model import DTYPES, load_tokenizer
 from rasft.records import TrainingExample
-from rasft.training.language_model import DTYPES, load_tokenizer
-from rasft.training.log import peak_memory_bytes
+from rasft.training.loop.log import peak_memory_bytes
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def main() -> None:
     if arguments.memory and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
         line = [sys.executable, "-m", "bench.train_step", *sys.argv[1:]]
         os.execve(sys.executable, line, {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"})
-    folder = models.resolve(ModelConfig(path=arguments.model))
+    folder = sources.resolve(ModelConfig(path=arguments.model))
     if not (data := os.environ.get("RASFT_DATA_DIR")):
         raise SystemExit("RASFT_DATA_DIR is to name the folder of math/train/math_train.jsonl")
     tokenizer = load_tokenizer(folder)

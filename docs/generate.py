@@ -32,7 +32,7 @@ from pydantic import AfterValidator, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
 # Where things are, as module:name. Nothing below knows a path of the library.
-CONFIG = "rasft.config:Config"
+CONFIG = "rasft.config.settings:Config"
 LOSS_CONSTANTS = "rasft.losses:LossSettings"
 COMMANDS = "rasft.cli:main"
 PLUGINS = "rasft.plugins"

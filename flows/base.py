@@ -15,9 +15,10 @@ import sandbox
 from flows.model_store import saved_model
 from flows.placement import files_of_a_pod, place
 from flows.recovery import survive
-from rasft import config_files, models
-from rasft.config import Config as RunConfig
+from rasft.config import files as config_files
+from rasft.config.settings import Config as RunConfig
 from rasft.errors import RasftError, UserError
+from rasft.models import sources
 
 PACKAGES = (flows, rasft, sandbox)  # imported here so that Metaflow ships them
 
@@ -104,7 +105,7 @@ class BaseFlow(FlowSpec):
 
     def base_model(self) -> Path:
         """The folder of the model that the config names."""
-        return models.resolve(self.config.model)
+        return sources.resolve(self.config.model)
 
     def policy(self) -> Path:
         """The folder of the starting policy: the warmed-up model, else the base."""

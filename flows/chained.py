@@ -4,10 +4,10 @@ from metaflow import Parameter, Run, namespace
 
 from flows.model_store import save_model, saved_model
 from flows.stages import Supervised
-from rasft import fitting, pipeline, rounds
 from rasft.errors import UserError
-from rasft.pipeline import Past
-from rasft.training.jobs import Place
+from rasft.stages import rounds, train
+from rasft.stages.rollout import Past
+from rasft.training.storage.jobs import Place
 
 
 class Chained(Supervised):
@@ -52,7 +52,7 @@ class Chained(Supervised):
         self.started_from = before and before.trained
         self.carried_state = before and before.optimizer_state
         self.first_model = before and before.warmed_up
-        self.beliefs = before.posteriors if before else pipeline.first_beliefs()
+        self.beliefs = before.posteriors if before else rounds.first_beliefs()
 
     def warm_up(self):
         """Only the first round warms up; later ones keep its model as the reference."""
@@ -60,7 +60,7 @@ class Chained(Supervised):
             super().warm_up()
             return
         self.warmed_up, self.warmup_curve = self.first_model, None
-        self.warmup_work = fitting.work_of(None)
+        self.warmup_work = train.work_of(None)
 
     def reference(self):
         """The folder of the first round's starting model."""

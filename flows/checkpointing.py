@@ -14,7 +14,7 @@ from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.datastr
 )
 
 from rasft.errors import MachineError
-from rasft.training import keeping
+from rasft.training.storage import checkpoint_store
 
 NAME_LENGTH = 24  # of the digest: what a checkpoint is called in the datastore
 
@@ -30,7 +30,7 @@ class StoredCheckpoints:
         """Store a whole checkpoint and remove older ones. Raises MachineError if it cannot."""
         try:
             with tempfile.TemporaryDirectory(dir=checkpoint.parent.parent) as scratch:
-                if taken := keeping.take(checkpoint, Path(scratch)):
+                if taken := checkpoint_store.take(checkpoint, Path(scratch)):
                     current.checkpoint.save(str(taken), name=job[:NAME_LENGTH])
             self._drop(self._stored(job)[: -self.kept])
         except Exception as error:  # each store's client raises its own classes
@@ -43,7 +43,7 @@ class StoredCheckpoints:
             return
         with tempfile.TemporaryDirectory(dir=job_dir) as scratch:
             current.checkpoint.load(stored[-1], path=scratch)
-            keeping.give(Path(scratch), job_dir)
+            checkpoint_store.give(Path(scratch), job_dir)
         print(f"found a checkpoint of {stored[-1].pathspec}", flush=True)
 
     def forget(self) -> None:

@@ -14,10 +14,9 @@ from metaflow import card, catch, current, step
 from flows.base import BaseFlow, EveryStep, config_of
 from flows.cards import show
 from flows.model_store import save_model
-from rasft import fitting, methods
-from rasft.data import preparation
 from rasft.errors import UserError
 from rasft.report import cell_report, reporting
+from rasft.stages import compare, prepare, warmup
 
 # Cells train side by side: threads that wait spinning, as OpenMP's do by default, would take each
 # other's core, and each training several times as long.
@@ -37,7 +36,7 @@ class CompareFlow(BaseFlow):
     @step
     def start(self):
         """Every cell's config is checked before any work."""
-        comparison = methods.of(self.config)
+        comparison = compare.of(self.config)
         self.seeds, self.methods = list(comparison.seeds), list(comparison.methods)
         self.next(self.prepare, foreach="seeds")
 
@@ -45,7 +44,7 @@ class CompareFlow(BaseFlow):
     def prepare(self):
         """The problems of one seed."""
         self.seed = self.input
-        prepared = preparation.prepare(self.seeded())
+        prepared = prepare.prepare(self.seeded())
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes
         self.benchmark_problems, self.provenance = prepared.benchmarks, prepared.provenance
@@ -56,9 +55,7 @@ class CompareFlow(BaseFlow):
     def warmup(self):
         """The expert stage, where configured: its model is where the cells of this seed start."""
         with self.work_folder() as folder:
-            trained = fitting.warm_up(
-                self.seeded(), self.warmup_problems, self.base_model(), folder
-            )
+            trained = warmup.warm_up(self.seeded(), self.warmup_problems, self.base_model(), folder)
             self.warmed_up = trained and save_model(trained.folder, "warmed_up")
         self.next(self.sample)
 
@@ -67,8 +64,8 @@ class CompareFlow(BaseFlow):
     def sample(self):
         """Scores and rollouts of this seed's start, once for all methods that use them."""
         self.require(self.warmup_failure)
-        rollouts = methods.need_rollouts(self.config)
-        self.shared = vars(methods.share(self.seeded(), self.problems, self.policy(), rollouts))
+        rollouts = compare.need_rollouts(self.config)
+        self.shared = vars(compare.share(self.seeded(), self.problems, self.policy(), rollouts))
         self.next(self.spread)
 
     @step
@@ -84,11 +81,11 @@ class CompareFlow(BaseFlow):
         self.require(self.warmup_failure, self.sample_failure)
         self.method, self.trained = self.name_of(self.input), None
         if self.method:
-            config = methods.cell(self.config, self.method, self.seed)
+            config = compare.cell(self.config, self.method, self.seed)
             with self.work_folder() as folder:
-                shared = methods.Shared(**self.shared)
-                done = methods.train(config, shared, self.policy(), folder)
-                self.summary, self.curve = methods.account(done), done.curve.to_pylist()
+                shared = compare.Shared(**self.shared)
+                done = compare.train_cell(config, shared, self.policy(), folder)
+                self.summary, self.curve = compare.account(done), done.curve.to_pylist()
                 self.trained = save_model(done.folder, "trained")
         self.next(self.evaluate)
 
@@ -99,7 +96,7 @@ class CompareFlow(BaseFlow):
         self.require(self.train_failure)
         found = self.checkpoints()
         mine = {name: at for name, at in found.items() if (name == "trained") == bool(self.method)}
-        self.results, self.manifests = methods.evaluate(
+        self.results, self.manifests = compare.evaluate_cell(
             self.seeded(), self.method, self.benchmark_problems, mine
         )
         self.next(self.gather)
@@ -139,7 +136,7 @@ class CompareFlow(BaseFlow):
 
     def seeded(self):
         """The config of this branch's seed."""
-        return methods.seeded(self.config, self.seed)
+        return compare.seeded(self.config, self.seed)
 
     def name_of(self, place):
         """The method of a branch; empty for the models that all methods start from."""

@@ -11,7 +11,7 @@ from metaflow import card, checkpoint, current, parallel, step
 
 from flows.cards import CURVE_SECONDS, TRAINING
 from flows.stages import Supervised
-from rasft.training.nodes import Node, port_of
+from rasft.training.launch.nodes import Node, port_of
 
 
 def _name_first_task(words):

@@ -10,8 +10,8 @@ from metaflow.packaging_sys import ContentType
 from metaflow.plugins.kubernetes.kubernetes_decorator import KubernetesDecorator
 from metaflow.user_decorators.mutable_step import MutableStep
 
-from rasft.config_files import CONFIGS
-from rasft.resources import DefaultResources
+from rasft.config.files import CONFIGS
+from rasft.config.resources import DefaultResources
 
 # As Kubernetes' "restricted" pod security standard asks; the image's user is a number.
 RESTRICTED = {

@@ -11,7 +11,8 @@ from metaflow import step
 from flows.base import EveryStep
 from flows.chained import Chained
 from flows.recovery import UNMERGED, is_lost, whole_and_lost
-from rasft import pipeline
+from rasft import tables
+from rasft.stages import collect, rollout, rounds, route, score, verify
 
 # Tables of the rollout shards.
 SHARDED = ("rollouts", "rollout_scores", "verdicts", "unsampled", "stops")
@@ -26,12 +27,12 @@ class RasftFlow(Chained):
     @step
     def score(self):
         """Expert log-probabilities under the reference, and under the policy where it has moved."""
-        self.expert_scores, self.score_work = pipeline.score_experts(
+        self.expert_scores, self.score_work = score.score_experts(
             self.config, self.problems, self.reference(), self.input
         )
         self.policy_scores = self.expert_scores
         if self.started_from:
-            self.policy_scores, _ = pipeline.score_experts(
+            self.policy_scores, _ = score.score_experts(
                 self.config, self.problems, self.policy(), self.input
             )
         self.next(self.gather)
@@ -40,14 +41,14 @@ class RasftFlow(Chained):
     def gather(self, inputs):
         """Join the shards' scores."""
         for table in ("expert_scores", "policy_scores", "score_work"):
-            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
+            setattr(self, table, tables.concat(getattr(branch, table) for branch in inputs))
         self.merge_artifacts(inputs)
         self.next(self.route)
 
     @step
     def route(self):
         """Choose the problems that get rollouts."""
-        self.routes = pipeline.route(self.round_config, self.policy_scores)
+        self.routes = route.route(self.round_config, self.policy_scores)
         self.rollout_shards = list(range(self.config.rollout.shards))
         self.next(self.rollout, foreach="rollout_shards")
 
@@ -55,7 +56,7 @@ class RasftFlow(Chained):
     def rollout(self):
         """Sample from the policy, and score the samples under the reference."""
         config, policy = self.round_config, self.policy()
-        sampled = pipeline.roll_out(
+        sampled = rollout.roll_out(
             config, self.problems, self.routes, policy, self.input, self.past
         )
         self.rollouts, self.rollout_scores = sampled.rollouts, sampled.scores
@@ -67,7 +68,7 @@ class RasftFlow(Chained):
     def verify(self):
         """Judge the samples: a step of its own, so a mended verifier runs again with no GPU."""
         if not is_lost(self):
-            self.verdicts, self.verify_work = pipeline.verify(
+            self.verdicts, self.verify_work = verify.verify(
                 self.config, self.problems, self.rollouts
             )
         self.next(self.collect)
@@ -82,16 +83,16 @@ class RasftFlow(Chained):
         """Solvability, weights and training examples, as artifacts."""
         whole, lost = whole_and_lost(inputs, "rollout", self.config)
         for table in (*SHARDED, "rollout_work", "verify_work"):
-            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in whole))
+            setattr(self, table, tables.concat(getattr(branch, table) for branch in whole))
         self.sampler = "; ".join(dict.fromkeys(branch.sampler for branch in whole))
         self.merge_artifacts(inputs, exclude=UNMERGED)
-        unmade = pipeline.unmade_samples(self.config, self.problems, self.routes, lost)
-        self.unsampled = pipeline.concat([self.unsampled, unmade])
+        unmade = rollout.unmade_samples(self.config, self.problems, self.routes, lost)
+        self.unsampled = tables.concat([self.unsampled, unmade])
         self.notes = (*self.notes, *(f"the run lost {shard}" for shard in lost))
-        self.groups = pipeline.group(self.config, self.routes, self.rollouts, self.verdicts)
-        self.posteriors = pipeline.update_beliefs(self.config, self.groups, self.beliefs)
-        scores = pipeline.concat([self.expert_scores, self.rollout_scores])
-        self.examples = pipeline.examples(
+        self.groups = collect.group(self.config, self.routes, self.rollouts, self.verdicts)
+        self.posteriors = rounds.update_beliefs(self.config, self.groups, self.beliefs)
+        scores = tables.concat([self.expert_scores, self.rollout_scores])
+        self.examples = collect.examples(
             self.config, self.problems, self.groups, scores, self.policy()
         )
 

@@ -6,7 +6,7 @@ not make it again. Without a tolerance the failed shard ends the run, and `resum
 
 from metaflow import catch
 
-from rasft.shards import LostShard, check_tolerance, last_line
+from rasft.stages.shards import LostShard, check_tolerance, last_line
 
 # The artifacts that hold what was caught, by step; None where the step succeeded.
 FAILURES = {step: f"{step}_failure" for step in ("rollout", "verify", "evaluate")}

@@ -17,7 +17,7 @@ from flows.cards import show
 from flows.model_store import saved_model
 from flows.rasft_flow import RasftFlow
 from flows.schedule import Scheduled
-from rasft import champion, promotion, retraining
+from rasft.retraining import champion, promotion, tick
 
 
 @Scheduled
@@ -29,8 +29,8 @@ class RetrainFlow(RasftFlow):
     def start(self):
         """Is there anything new to learn from?"""
         self.prepare()
-        standing = retraining.standing(self.config, self.provenance)
-        self.tick, self.reason = retraining.tick(self.config, standing, self.provenance)
+        standing = tick.standing(self.config, self.provenance)
+        self.tick, self.reason = tick.tick(self.config, standing, self.provenance)
         self.standing = asdict(standing)
         self.next({"train": self.warmup, "idle": self.idle}, condition="tick")
 
@@ -39,7 +39,7 @@ class RetrainFlow(RasftFlow):
     def idle(self):
         """Nothing new: the champion stays."""
         self.verdict = "nothing trained"
-        show([retraining.idle_section(champion.from_plain(self.standing), self.reason)])
+        show([tick.idle_section(champion.from_plain(self.standing), self.reason)])
         self.next(self.end)
 
     def checkpoints(self):
@@ -55,10 +55,10 @@ class RetrainFlow(RasftFlow):
     def report(self, inputs):
         """The decision, above the report of the training."""
         self.join_results(inputs)
-        decision = retraining.judge(self.config, self.results, self.benchmarks)
+        decision = tick.judge(self.config, self.results, self.benchmarks)
         self.verdict = "promoted" if decision.promoted else "refused"
         self.reason, self.decision = "; ".join(decision.reasons), asdict(decision)
-        self.show_report(retraining.decision_section(decision, champion.from_plain(self.standing)))
+        self.show_report(tick.decision_section(decision, champion.from_plain(self.standing)))
         self.next(self.promote)
 
     @step
@@ -66,8 +66,8 @@ class RetrainFlow(RasftFlow):
         """Point at the new champion, or keep the old one and note the refusal; tag the run."""
         name = f"{current.flow_name}/{current.run_id}"
         decision = promotion.from_plain(self.decision)
-        outcome = retraining.outcome(self.config, decision, self, name)
-        retraining.settle(self.config, champion.from_plain(self.standing), outcome)
+        outcome = tick.outcome(self.config, decision, self, name)
+        tick.settle(self.config, champion.from_plain(self.standing), outcome)
         namespace(None)
         Run(name).add_tag(self.verdict)
         self.next(self.end)

@@ -10,14 +10,14 @@ from metaflow import card, step
 from flows.base import EveryStep, config_of
 from flows.cards import CURVE_SECONDS, TRAINING
 from flows.stages import Ends
-from rasft import fitting
+from rasft.stages import reinforce, training_method
 
 
 @EveryStep
 class RlFlow(Ends):
     """warmup -> train on rewards -> evaluate."""
 
-    TRAINS = (fitting.REWARDS,)
+    TRAINS = (training_method.REWARDS,)
     cfg = config_of("demo_grpo")
 
     @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
@@ -31,7 +31,7 @@ class RlFlow(Ends):
     def train(self):
         """Sample, verify and train, over and over; the result is reloaded before it counts."""
         with self.work_folder() as folder:
-            self.keep(fitting.reinforce(self.config, self.problems, self.policy(), folder))
+            self.keep(reinforce.reinforce(self.config, self.problems, self.policy(), folder))
         self.notes = (*self.notes, *self.training_summary["notes"])
         self.next(self.evaluate, foreach="benchmarks")
 

@@ -9,7 +9,8 @@ from metaflow import step
 
 from flows.base import EveryStep, config_of
 from flows.stages import Supervised
-from rasft import pipeline
+from rasft import tables
+from rasft.stages import collect, score
 
 
 @EveryStep
@@ -22,7 +23,7 @@ class SftFlow(Supervised):
     @step
     def score(self):
         """The expert responses, with the reference's log-probs where the loss reads any."""
-        self.expert_scores, self.score_work = pipeline.read_experts(
+        self.expert_scores, self.score_work = score.read_experts(
             self.config, self.problems, self.policy(), self.input
         )
         self.next(self.gather)
@@ -36,10 +37,10 @@ class SftFlow(Supervised):
     def weigh(self, inputs):
         """The training examples, as artifacts."""
         for table in ("expert_scores", "score_work"):
-            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in inputs))
+            setattr(self, table, tables.concat(getattr(branch, table) for branch in inputs))
         self.merge_artifacts(inputs)
-        self.groups = pipeline.expert_groups(self.config, self.problems)
-        self.examples = pipeline.examples(
+        self.groups = collect.expert_groups(self.config, self.problems)
+        self.examples = collect.examples(
             self.config, self.problems, self.groups, self.expert_scores, self.policy()
         )
 

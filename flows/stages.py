@@ -11,13 +11,13 @@ from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, show
 from flows.checkpointing import StoredCheckpoints
 from flows.model_store import save_model
 from flows.recovery import UNMERGED, whole_and_lost
-from rasft import evaluation, fitting, pipeline
-from rasft.data import preparation
-from rasft.fitting import work_of
+from rasft import tables
 from rasft.report import reporting
-from rasft.training.jobs import ALONE
-from rasft.training.launcher import Host
-from rasft.training.nodes import ONE_NODE
+from rasft.stages import evaluate, preflight, prepare, train, training_method, warmup
+from rasft.stages.train import work_of
+from rasft.training.launch.launcher import Host
+from rasft.training.launch.nodes import ONE_NODE
+from rasft.training.storage.jobs import ALONE
 
 
 class Ends(BaseFlow):
@@ -33,9 +33,9 @@ class Ends(BaseFlow):
 
     def prepare(self):
         """What the run starts from, as artifacts."""
-        fitting.check_method(self.config, self.TRAINS)
-        fitting.check_launch(self.config.training, self.SEVERAL_NODES)
-        prepared = preparation.prepare(self.config)
+        training_method.check_method(self.config, self.TRAINS)
+        training_method.check_launch(self.config.training, self.SEVERAL_NODES)
+        prepared = prepare.prepare(self.config)
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes
         self.benchmark_problems, self.provenance = prepared.benchmarks, prepared.provenance
@@ -44,7 +44,7 @@ class Ends(BaseFlow):
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
         with self.host() as host, self.work_folder() as folder:
-            trained = fitting.warm_up(
+            trained = warmup.warm_up(
                 self.config, self.warmup_problems, self.base_model(), folder, host
             )
             self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
@@ -75,12 +75,12 @@ class Ends(BaseFlow):
         """The benchmarks' results, and what they say of the checkpoints."""
         whole, lost = whole_and_lost(inputs, "evaluate", self.config)
         for table in ("results", "evaluate_work"):
-            setattr(self, table, pipeline.concat(getattr(branch, table) for branch in whole))
+            setattr(self, table, tables.concat(getattr(branch, table) for branch in whole))
         self.manifests = [manifest for branch in whole for manifest in branch.manifests]
         self.merge_artifacts(inputs, exclude=UNMERGED)
         losses = [f"the run lost {benchmark}" for benchmark in lost]
-        self.notes = (*self.notes, *losses, *evaluation.engine_notes(self.manifests))
-        self.accuracies, self.differences = pipeline.compare(self.config, self.results)
+        self.notes = (*self.notes, *losses, *evaluate.engine_notes(self.manifests))
+        self.accuracies, self.differences = evaluate.compare_checkpoints(self.config, self.results)
 
     def show_report(self, *first):
         """The report, after any sections that stand first: as a card and as Markdown on disk."""
@@ -91,7 +91,7 @@ class Ends(BaseFlow):
     @step
     def evaluate(self):
         """Sample one benchmark under each checkpoint and keep the whole 0/1 matrix."""
-        self.results, self.manifests, self.evaluate_work = pipeline.evaluate(
+        self.results, self.manifests, self.evaluate_work = evaluate.evaluate(
             self.config, self.input, self.benchmark_problems[self.input], self.checkpoints()
         )
         self.next(self.report)
@@ -151,11 +151,11 @@ class Supervised(Ends):
         """One training; the first node keeps what came of it."""
         policy = self.policy()
         with self.host() as host, self.work_folder() as folder:
-            self.checks = fitting.checked(self.config, self.examples, policy, folder)
+            self.checks = preflight.checked(self.config, self.examples, policy, folder)
             job = self.round_config, self.examples, policy, folder, host, self.place
             if not host.node.is_first:
-                fitting.assist(*job)
+                train.assist(*job)
                 return
-            trained = fitting.train(*job)
-            fitting.write_card(self.config, trained, self.provenance, self.checks)
+            trained = train.train(*job)
+            train.write_card(self.config, trained, self.provenance, self.checks)
             self.keep(trained)

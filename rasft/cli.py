@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from rasft import config_files
 from rasft.commands.ledger import ledger
-from rasft.config import VerificationConfig
+from rasft.config import files as config_files
+from rasft.config.settings import VerificationConfig
 from rasft.errors import RasftError
 
 DEFAULT = config_files.CONFIGS / "demo.yaml"  # what the flow runs where nothing is named
@@ -91,7 +91,7 @@ def verify(rows: Path, output: Path, config_path: Path | None, keep_output: bool
 @click.option("--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT)
 def champion(config_path: Path) -> None:
     """Print the model that the config's schedule has promoted: run, metrics, when and why."""
-    from rasft import champion as pointers
+    from rasft.retraining import champion as pointers
 
     config = config_files.load(config_path)
     place = pointers.path(config)

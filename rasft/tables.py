@@ -123,3 +123,8 @@ def _reader(hint: Any) -> Any:
     if isinstance(inner, type) and issubclass(inner, Enum):
         return lambda value: None if value is None else inner(value)
     return lambda value: value
+
+
+def concat(parts: Iterable[pa.Table]) -> pa.Table:
+    """The rows of several tables of one schema."""
+    return pa.concat_tables(parts).combine_chunks()

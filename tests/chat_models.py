@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rasft import tiny_llama
+from rasft.models import tiny_llama
 from tests.tiny_model import SIZE
 
 EOS = "<|the_end|>"

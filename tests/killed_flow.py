@@ -75,7 +75,7 @@ class KilledFlow:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 line = child.cmdline()
-                if "rasft.training.program" in line and is_target(line):
+                if "rasft.training.launch.program" in line and is_target(line):
                     found += [child, *child.children(recursive=True)]
         return found
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 
-from rasft import plugins, rollout, tables
-from rasft.chat_config import ChatConfig
-from rasft.config import EngineWatchConfig, PromptConfig
+from rasft import plugins, tables
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import EngineWatchConfig, PromptConfig
+from rasft.decoding.engine import EngineOptions, Sampling
 from rasft.decoding.one_engine import OneEngine
-from rasft.engines import EngineOptions, Sampling
 from rasft.ledger import Ledger
 from rasft.ledger.store import Store
-from rasft.prompts import open_renderer
+from rasft.models.renderer import open_renderer
 from rasft.records import Problem, Rollout
+from rasft.stages import sampling
 from tests import tiny_model
 
 # Imported here, once, by the process from which the shards are forked; so is what they load.
@@ -46,10 +47,10 @@ def run_shard(model: str, ledger: str | None, result: str) -> None:
     renderer = open_renderer(Path(model), {"math": PromptConfig()}, ChatConfig())
     # float32: what is drawn beside a sample does not change it
     options = EngineOptions("float32", 256, max_sequences=8, stop_token_ids=(2,))
-    sampling = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=16)
-    setup = rollout.Setup(ENGINE, Path(model), options, sampling, 7, EngineWatchConfig())
+    drawing = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=16)
+    setup = sampling.Setup(ENGINE, Path(model), options, drawing, 7, EngineWatchConfig())
     with InProcess() as engine:
-        source = rollout.Sampler(setup, renderer, opened, engine)
-        drawn = source.draw(rollout.each(PROBLEMS, range(SAMPLES)))
-    rows = rollout.in_order(PROBLEMS, drawn)
+        source = sampling.Sampler(setup, renderer, opened, engine)
+        drawn = source.draw(sampling.each(PROBLEMS, range(SAMPLES)))
+    rows = sampling.in_order(PROBLEMS, drawn)
     tables.write(tables.to_table(rows, Rollout), Path(result))

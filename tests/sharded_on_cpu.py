@@ -16,8 +16,8 @@ from accelerate.utils import DistributedType
 from torch.distributed.tensor import DTensor
 
 from rasft.records import TrainingStep
-from rasft.training import program
-from rasft.training.trainer import Trainer
+from rasft.training.launch import program
+from rasft.training.loop.trainer import Trainer
 
 _open, _run = AcceleratorState.__init__, program.run_steps
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rasft.config_files import load
+from rasft.config.files import load
 from rasft.records import BenchmarkResult
 from rasft.results import result_table
 from rasft.results.cells import StoredRun

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM
 
-from rasft import tiny_llama
+from rasft.models import tiny_llama
 
 SIZE = tiny_llama.Size(hidden=64, intermediate=128, layers=2, heads=2, key_value_heads=1)
 

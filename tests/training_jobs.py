@@ -16,16 +16,24 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from rasft import tables
-from rasft.config import TrainingConfig
+from rasft.config.settings import TrainingConfig
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample, TrainingStep
-from rasft.scoring import score
-from rasft.training.example_store import ExampleStore
-from rasft.training.jobs import CURVE, EXAMPLES, MODEL, Served, TrainingJob, read_job, write_job
-from rasft.training.launcher import launch
-from rasft.training.nodes import Node
-from rasft.training.program import open_accelerator
-from rasft.training.trainer import Trainer
+from rasft.training.launch.launcher import launch
+from rasft.training.launch.nodes import Node
+from rasft.training.launch.program import open_accelerator
+from rasft.training.loop.trainer import Trainer
+from rasft.training.scoring import score
+from rasft.training.storage.example_store import ExampleStore
+from rasft.training.storage.jobs import (
+    CURVE,
+    EXAMPLES,
+    MODEL,
+    Served,
+    TrainingJob,
+    read_job,
+    write_job,
+)
 
 CONFIG = TrainingConfig(
     method="rasft",

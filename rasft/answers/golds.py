@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from rasft.answers.bounds import TooLarge
 from rasft.answers.judging import Pair, decide, well_formed
-from rasft.answers.notation import normal_form
+from rasft.answers.reading.notation import normal_form
 from rasft.records import Problem
 
 _NUMBER = re.compile(r"\d+")

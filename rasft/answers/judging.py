@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rasft.answers.bounds import TooLarge
-from rasft.answers.expression import symbols
-from rasft.answers.matching import Matcher
-from rasft.answers.notation import normal_form
-from rasft.answers.reading import read
-from rasft.answers.rules import rules_named
-from rasft.answers.shapes import Listing, Numeral, Opaque, Scalar, Shape, Words
-from rasft.answers.spellings import choice
-from rasft.answers.words import plain
+from rasft.answers.comparing.matching import Matcher
+from rasft.answers.comparing.rules import rules_named
+from rasft.answers.reading.answer import read
+from rasft.answers.reading.expression import symbols
+from rasft.answers.reading.notation import normal_form
+from rasft.answers.reading.shapes import Listing, Numeral, Opaque, Scalar, Shape, Words
+from rasft.answers.reading.spellings import choice
+from rasft.answers.reading.words import plain
 
 _PRODUCT = re.compile(r"(?:[A-Za-z] )*[A-Za-z]")
 _PLAIN = re.compile(r"([+-]?)(?:(\d{1,40})(?:\.(\d{0,40}))?|\\frac\{(\d{1,40})\}\{(\d{1,40})\})")

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 
 from rasft.answers.bounds import TooLarge
-from rasft.answers.cursor import Unreadable
-from rasft.answers.expression import Node, symbols
-from rasft.answers.grammar import read_expression
-from rasft.answers.notation import normal_form
-from rasft.answers.numeric import Undefined, value_at
-from rasft.answers.probes import equal
-from rasft.answers.tokens import Tokens, split, tokenize
+from rasft.answers.comparing.numeric import Undefined, value_at
+from rasft.answers.comparing.probes import equal
+from rasft.answers.reading.cursor import Unreadable
+from rasft.answers.reading.expression import Node, symbols
+from rasft.answers.reading.grammar import read_expression
+from rasft.answers.reading.notation import normal_form
+from rasft.answers.reading.tokens import Tokens, split, tokenize
 
 NAME = "qwen25_math"
 RELATIVE = 1e-4

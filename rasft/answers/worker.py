@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rasft.answers.comparing.symbolic import last_resort
 from rasft.answers.judging import Decision, Pair, decide
-from rasft.answers.symbolic import last_resort
 
 last_resort(r"\sum_{n=1}^{3} n", r"\sum_{k=1}^{3} k")
 

@@ -1,6 +1,6 @@
 """Benchmark plugins: evaluation problems, no expert response needed. One file each.
 
-A plugin module defines `load(source: rasft.datasets.Source) -> Iterator[Problem]`, and
+A plugin module defines `load(source: rasft.data.source.Source) -> Iterator[Problem]`, and
 `KIND`, "math" or "code", which says whose average it counts in. `HELD_OUT = True` marks the
 project's own generated splits, which stay out of the published averages. It may define `ROWS`, the
 published number of its problems, as a dataset does (`rasft.datasets`).

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.generated import functions, splits
 from rasft.records import Problem
 

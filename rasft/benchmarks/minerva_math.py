@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rasft.data import rows
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.records import Problem
 
 KIND = "math"

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from rasft import models
 from rasft.errors import UserError
+from rasft.models import folders, sources
 from rasft.report import model_card
 from rasft.results import runs
 
@@ -23,11 +23,11 @@ def export(source: str, to: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="rasft-export-") as scratch:
         folder = Path(scratch) / "model"
         run = runs.fetch_trained(source, folder)
-        origin, licence = models.origin_of(run.config.model, Path(scratch))
+        origin, licence = sources.origin_of(run.config.model, Path(scratch))
         facts = model_card.CardFacts(
             config=run.config,
             origin=origin,
-            licence=licence or models.licence_of(folder / model_card.CARD),
+            licence=licence or folders.licence_of(folder / model_card.CARD),
             provenance=run.provenance,
             summary=run.summary,
             checks=run.checks,
@@ -41,12 +41,12 @@ def export_folder(source: Path, to: Path) -> Path:
     """Copy a model folder, checked before and after. Raises UserError where it cannot be."""
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"{to} is there already: name a new or an empty folder in --to")
-    models.check(source)
+    folders.check(source)
     to.parent.mkdir(parents=True, exist_ok=True)
     partial = to.with_name(f".{to.name}.{os.getpid()}.partial")
     try:
         shutil.copytree(source, partial)
-        if models.fingerprint(partial) != models.fingerprint(source):
+        if folders.fingerprint(partial) != folders.fingerprint(source):
             raise UserError(f"{source} changed while it was copied; start again")
         if to.exists():
             to.rmdir()

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from rasft import config_files, plugins, verification
-from rasft.config import Config, LedgerConfig
+from rasft import plugins
+from rasft.config import files as config_files
+from rasft.config.settings import Config, LedgerConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger
 from rasft.ledger.store import Store
 from rasft.ledger.upkeep import KINDS, Folder, garbage, inventory, merge
+from rasft.stages import verify
 
 if TYPE_CHECKING:  # these load torch, which the command's other parts do without
-    from rasft.regrade import Graded, Reweighted
+    from rasft.stages.regrade import Graded, Reweighted
 
 Row = TypeVar("Row")
 
@@ -69,7 +71,7 @@ def stats_command(path: str | None) -> None:
 @_config
 def regrade_command(path: str | None, config_path: Path) -> None:
     """Judge every stored sample by the verifiers of now; list changed verdicts and weights."""
-    from rasft.regrade import regrade
+    from rasft.stages.regrade import regrade
 
     config = config_files.load(config_path)
     opened = Ledger(_store(path))
@@ -114,7 +116,7 @@ def _store(path: str | None) -> Store:
 
 def _versions(config_path: Path) -> dict[str, str]:
     settings = config_files.load(config_path).verification
-    return {name: verification.version(name, settings) for name in plugins.names("verifiers")}
+    return {name: verify.version(name, settings) for name in plugins.names("verifiers")}
 
 
 def _line(folder: Folder) -> str:
@@ -131,7 +133,7 @@ def _tell_ignored(store: Store) -> None:
 
 
 def _tell_changes(graded: list[Graded], config: Config) -> None:
-    from rasft.regrade import reweigh
+    from rasft.stages.regrade import reweigh
 
     judged = [each for each in graded if each.before is not None]
     changed = [each for each in judged if each.before is not each.now]

@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rasft.config import Config
-from rasft.data.preparation import data_dir
+from rasft.config.settings import Config
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
 from rasft.machine.planning import Span, StepEstimate, Timing, estimate, steps, total
 from rasft.progress import duration
 from rasft.report.reporting import markdown_table
 from rasft.results import runs
+from rasft.stages.prepare import data_dir
 
 ON_GPU = ("warmup", "score", "rollout", "train", "evaluate")  # where a machine's GPUs are used
 

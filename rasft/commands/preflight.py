@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rasft import fitting, models, pipeline
-from rasft.config import Config
-from rasft.data import preparation
-from rasft.prompts import Renderer, open_renderer
+from rasft.config.settings import Config
+from rasft.models import sources
+from rasft.models.renderer import Renderer, open_renderer
 from rasft.records import EXPERT, Dropped, Problem, SequenceScore, TrainingExample
+from rasft.stages import preflight, prepare, score
 from rasft.tables import from_table, to_table
 
 
@@ -21,14 +21,14 @@ def run_preflight(config: Config, rows: int) -> None:
 
     Raises UserError for a mistake in config, data or model, and for a check that failed.
     """
-    prepared = preparation.prepare(config)
+    prepared = prepare.prepare(config)
     reasons = Counter(row.reason for row in from_table(prepared.dropped, Dropped))
     shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     print(f"{prepared.training.num_rows} problems; dropped: {shown or 'none'}", flush=True)
-    folder = models.resolve(config.model)
+    folder = sources.resolve(config.model)
     examples = _examples(config, from_table(prepared.training, Problem), folder, rows)
     with tempfile.TemporaryDirectory(prefix="rasft-preflight-") as scratch:
-        fitting.preflight(config, examples, folder, Path(scratch))
+        preflight.preflight(config, examples, folder, Path(scratch))
     print("all checks passed", flush=True)
 
 
@@ -38,13 +38,13 @@ def _examples(config: Config, problems: list[Problem], folder: Path, count: int)
     chosen = _spread(problems, renderer, count)
     whole = config.data.model_copy(update={"score_shards": 1})
     settings = config.model_copy(update={"data": whole})
-    scores, _ = pipeline.score_experts(settings, to_table(chosen, Problem), folder, shard=0)
+    scores, _ = score.score_experts(settings, to_table(chosen, Problem), folder, shard=0)
     found = []
-    for problem, score in zip(chosen, from_table(scores, SequenceScore), strict=True):
+    for problem, expert in zip(chosen, from_table(scores, SequenceScore), strict=True):
         prompt = renderer.prompt_ids(problem)
-        ids = (*prompt, *score.token_ids)
+        ids = (*prompt, *expert.token_ids)
         found.append(
-            TrainingExample(problem.id, EXPERT, ids, len(prompt), 1.0, score.reference_logps)
+            TrainingExample(problem.id, EXPERT, ids, len(prompt), 1.0, expert.reference_logps)
         )
     return to_table(found, TrainingExample)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from rasft import plugins
-from rasft.answers.rules import rules_named
-from rasft.config import VerificationConfig
+from rasft.answers.comparing.rules import rules_named
+from rasft.config.settings import VerificationConfig
 from rasft.errors import UserError
 from rasft.progress import track
 from rasft.records import Problem, Status

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from rasft.data import rows
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.records import Problem
 
 _MARK = re.compile(r"<<[^<>]*>>")

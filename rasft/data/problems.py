@@ -18,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from rasft import plugins
-from rasft.config import BenchmarkConfig, Config, DatasetConfig
+from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig
 from rasft.data import decontamination, near_duplicates
 from rasft.data.near_duplicates import Twin
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.records import Dropped, Problem
 from rasft.tables import to_table

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.records import Problem
 

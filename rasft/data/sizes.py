@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Literal
 
 from rasft import plugins
-from rasft.config import SourceConfig
+from rasft.config.settings import SourceConfig
 from rasft.data.rows import SourceUnavailable
-from rasft.datasets import ByOption, Source
+from rasft.data.source import ByOption, Source
 from rasft.errors import UserError
 
 

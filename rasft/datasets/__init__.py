@@ -7,35 +7,3 @@ With `source.limit` 0 it checks its options and reads nothing.
 It may define `ROWS`, the published number of its rows, or a `ByOption` of such numbers: with it
 `rasft plan` needs no data; without it the rows are read to be counted.
 """
-
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a plugin finds its rows, and how many are wanted.
-
-    `data_dir` is the folder of JSONL files named by RASFT_DATA_DIR; where it is None, or lacks
-    the plugin's file, the plugin loads from the hub at its pinned revision.
-    """
-
-    data_dir: str | None = None
-    limit: int | None = None  # rows; None for all
-    seed: int = 0  # of generated problems
-    options: Mapping[str, Any] = field(default_factory=dict)  # the plugin's own settings
-
-
-@dataclass(frozen=True)
-class ByOption:
-    """Published numbers of rows by the value of one option; the first value is the default."""
-
-    option: str
-    rows: Mapping[str, int]
-
-    def of(self, options: Mapping[str, Any]) -> int:
-        """The number for a plugin's options, which the plugin has checked."""
-        return self.rows[options.get(self.option, next(iter(self.rows)))]

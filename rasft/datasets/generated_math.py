@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.generated import splits, word_problems
 from rasft.records import Problem
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from rasft.answers.extraction import extract
 from rasft.data import rows
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.records import Problem
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from rasft.answers.extraction import after_thinking
 from rasft.data import rows
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.records import Problem
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from rasft.answers.extraction import extract
 from rasft.data import rows
-from rasft.datasets import ByOption, Source
+from rasft.data.source import ByOption, Source
 from rasft.errors import UserError
 from rasft.records import Problem
 

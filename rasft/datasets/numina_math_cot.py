@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from rasft.answers.extraction import extract
 from rasft.data import rows
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.records import Problem
 
 ROWS = 859_494

@@ -20,8 +20,8 @@ import torch
 import transformers
 
 from rasft.decoding import slots
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
 from rasft.decoding.sampling import draw, penalise
-from rasft.engines import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import UserError
 
 REFILL = 8  # an eighth of the slots must be free before prompts are computed: several at once

@@ -7,7 +7,7 @@ kernels take no notice of the batch (vLLM's batch-invariant mode, on GPUs).
 
 from __future__ import annotations
 
-from rasft.engines import EngineOptions
+from rasft.decoding.engine import EngineOptions
 from rasft.errors import UserError
 
 INVARIANT = "batch-invariant"

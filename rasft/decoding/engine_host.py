@@ -17,9 +17,9 @@ import traceback
 from typing import Any, NoReturn
 
 from rasft import plugins
-from rasft.engines import EngineOptions, PluginEngine, Request, Sampling
+from rasft.decoding.engine import EngineOptions, PluginEngine, Request, Sampling
 from rasft.errors import UserError
-from rasft.worker_process import LENGTH
+from rasft.workers.process import LENGTH
 
 BEAT_SECONDS = 1.0
 READY, BEAT, SAMPLE, DONE, FAILED = "ready", "beat", "sample", "done", "failed"

@@ -18,18 +18,18 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import psutil
 
-from rasft.config import EngineWatchConfig
+from rasft.config.settings import EngineWatchConfig
 from rasft.decoding import engine_host
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling
 from rasft.decoding.engine_host import BEAT, DONE, FAILED, MEMORY, READY, SAMPLE, USER
-from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import UserError
-from rasft.pipes import read_exactly
-from rasft.worker_process import LENGTH
+from rasft.paths import PACKAGE
+from rasft.workers.pipes import read_exactly
+from rasft.workers.process import LENGTH
 
 CLOSE_SECONDS = 20.0  # for an engine to free what it holds; then it is killed
 TAIL_BYTES = 8192  # of what a process wrote to stderr, kept to tell what it died of
@@ -204,6 +204,6 @@ def _descendants(pid: int) -> list[psutil.Process]:
 
 def _environment() -> dict[str, str]:
     """This process's, with its import path, so that an uninstalled project imports."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(PACKAGE.parent)
     paths = [root, *(path or os.getcwd() for path in sys.path)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

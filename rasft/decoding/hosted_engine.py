@@ -13,10 +13,10 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, Self
 
-from rasft.config import EngineWatchConfig
+from rasft.config.settings import EngineWatchConfig
 from rasft.decoding import memory_ladder, probe
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling
 from rasft.decoding.engine_process import EngineDown, EngineProcess
-from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 
 

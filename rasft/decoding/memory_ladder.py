@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rasft.engines import EngineOptions
+from rasft.decoding.engine import EngineOptions
 
 LOWER = 0.8  # of the share of the GPU's memory
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any, Self
 
-from rasft.config import EngineWatchConfig
+from rasft.config.settings import EngineWatchConfig
+from rasft.decoding.engine import EngineOptions
 from rasft.decoding.hosted_engine import HostedEngine
-from rasft.engines import EngineOptions
 
 
 class OneEngine:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rasft.engines import Request, Sampling
+from rasft.decoding.engine import Request, Sampling
 
 REQUEST = Request(prompt_ids=tuple(range(3, 19)), seed=0)  # ids that every vocabulary has
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=16)
@@ -23,7 +23,7 @@ def agrees(model: str, written: Sequence[int], dtype: str) -> bool:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from rasft.training.language_model import DTYPES
+    from rasft.models.language_model import DTYPES
 
     loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=DTYPES[dtype])
     loaded.eval()

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from rasft import extras
 from rasft.decoding import probe
-from rasft.engines import Completion, EngineOptions, Request, Sampling, room
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
 
 NAME = "openai"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from rasft.engines import EngineOptions, PluginEngine
+from rasft.decoding.engine import EngineOptions, PluginEngine
 
 NAME = "transformers"
 MEMORY_RUNGS = ("sequences",) * 4

@@ -20,7 +20,7 @@ import psutil
 import torch
 
 from rasft import extras
-from rasft.engines import Completion, EngineOptions, Request, Sampling, room
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
 from rasft.errors import MachineError, UserError
 
 NAME = "vllm"

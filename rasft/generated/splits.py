@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Literal
 
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.generated import Draft, Families
 from rasft.records import Problem

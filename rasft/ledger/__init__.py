@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rasft.config import LedgerConfig
+from rasft.config.settings import LedgerConfig
 from rasft.ledger.rows import (
     ProblemRow,
     SampleRow,
@@ -37,9 +37,9 @@ from rasft.ledger.rows import (
     score_facts,
     verdict_facts,
 )
-from rasft.ledger.shelf import Shelf
 from rasft.ledger.store import Store
-from rasft.models import cache_folder
+from rasft.ledger.table import Shelf
+from rasft.paths import cache_folder
 from rasft.records import Problem, Work
 
 

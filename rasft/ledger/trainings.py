@@ -17,10 +17,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rasft import models
 from rasft.ledger import Ledger
 from rasft.ledger.store import Facts, Store
-from rasft.training.jobs import CHECKPOINTS, EXAMPLES, SUMMARY, TrainingJob
+from rasft.models import folders
+from rasft.paths import PACKAGE
+from rasft.training.storage.jobs import CHECKPOINTS, EXAMPLES, SUMMARY, TrainingJob
 
 FILES = "files.json"
 KIND = "trainings"
@@ -55,7 +56,7 @@ def train_once(
 def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
     """What decides the result of the job laid out in `folder`."""
     return {
-        "checkpoint": models.fingerprint(Path(job.model)),
+        "checkpoint": folders.fingerprint(Path(job.model)),
         "training": job.training.model_dump(mode="json"),
         "dtype": job.dtype,
         "seed": job.seed,
@@ -111,9 +112,11 @@ def _files(folder: Path) -> set[Path]:
 
 def _code() -> str:
     """A hash of the training program and the losses."""
-    root = Path(__file__).resolve().parent.parent
-    sources = [*sorted((root / "training").glob("*.py")), *sorted((root / "losses").glob("*.py"))]
-    content = b"".join(path.name.encode() + path.read_bytes() for path in sources)
+    sources = [file for room in ("training", "losses") for file in (PACKAGE / room).rglob("*.py")]
+    content = b"".join(
+        path.relative_to(PACKAGE).as_posix().encode() + path.read_bytes()
+        for path in sorted(sources)
+    )
     return hashlib.sha256(content).hexdigest()
 
 

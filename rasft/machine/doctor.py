@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-from rasft import models, plugins
-from rasft.machine import gpu, installed, reach
+from rasft import paths, plugins
+from rasft.machine import gpu, infrastructure, installed
 from rasft.machine.findings import Check
 
 FREE_GB = 10  # the demo's model, checkpoints and image
@@ -22,7 +22,7 @@ def checks() -> Iterator[Check]:
     yield from installed.checks()
     yield from gpu.checks()
     yield from _engines()
-    yield from reach.checks()
+    yield from infrastructure.checks()
     yield _disk()
 
 
@@ -34,7 +34,7 @@ def _engines() -> Iterator[Check]:
 
 
 def _disk() -> Check:
-    folder = models.cache_folder()
+    folder = paths.cache_folder()
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free / 1e9
     advice = (
         "" if free >= FREE_GB else f"; free some, at least {FREE_GB} GB, or set RASFT_CACHE_DIR"

@@ -10,7 +10,7 @@ from importlib import metadata
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from rasft import extras, shipped
+from rasft import extras, paths
 from rasft.machine.findings import Check
 
 
@@ -35,7 +35,7 @@ def lock_name() -> str:
 
 def differences(lock: str) -> dict[str, tuple[str, str]]:
     """Installed packages at another version than the lock's: {package: (here, lock)}."""
-    pinned = pins(shipped.folder("locks").joinpath(f"{lock}.txt").read_text(encoding="utf-8"))
+    pinned = pins(paths.folder("locks").joinpath(f"{lock}.txt").read_text(encoding="utf-8"))
     here = {name: version for name in pinned if (version := _installed(name))}
     return {
         name: (version, pinned[name])

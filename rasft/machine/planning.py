@@ -16,7 +16,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rasft.config import Config
+from rasft.config.settings import Config
 
 START_SECONDS = 10.0  # of a task that loads a model: grows with nothing below
 IDLE_SECONDS = 3.0  # of one that does not

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from rasft.config import Config
+from rasft.config.settings import Config
 from rasft.method.solvability import select
 from rasft.method.weighting import group_weights
 from rasft.records import (

@@ -26,7 +26,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rasft.config import AdaptiveConfig, PosteriorConfig, WeightingConfig
+from rasft.config.settings import AdaptiveConfig, PosteriorConfig, WeightingConfig
 from rasft.method.weighting import GroupWeights, group_weights
 from rasft.records import Group
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from rasft.config import QualityConfig
+from rasft.config.settings import QualityConfig
 from rasft.method.code_quality import code_fault, prose
 
 Grams = frozenset[tuple[str, ...]]

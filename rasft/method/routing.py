@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rasft.config import RouterConfig
+from rasft.config.settings import RouterConfig
 from rasft.records import Route
 
 EASY, ROLLOUT, HARD, OTHER = "expert_only_easy", "rollout", "hard_pool", "expert_only_other"

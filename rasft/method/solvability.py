@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rasft.config import QualityConfig
+from rasft.config.settings import QualityConfig
 from rasft.method.quality import Grams, fault, first_occurrences, similarity, trigrams
 from rasft.records import Rollout, Status, Verdict
 

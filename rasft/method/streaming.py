@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rasft.config import Config
+from rasft.config.settings import Config
 from rasft.method.aggregation import Examples, PromptIds, build_examples, build_groups
 from rasft.records import (
     Group,

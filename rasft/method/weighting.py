@@ -20,7 +20,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rasft.config import WeightingConfig
+from rasft.config.settings import WeightingConfig
 
 
 @dataclass(frozen=True)

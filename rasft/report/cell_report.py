@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rasft import methods, pipeline
-from rasft.config import Config
+from rasft import tables
+from rasft.config.settings import Config
 from rasft.errors import UserError
 from rasft.records import CellResult, MethodResult
 from rasft.report import comparison_plots
@@ -16,6 +16,7 @@ from rasft.report.reporting import Section, markdown_table
 from rasft.results import result_table, table_text
 from rasft.results.cell_runs import stored_runs
 from rasft.results.cells import cells
+from rasft.stages import compare
 from rasft.tables import from_table, to_table
 
 FAILURES = ("warmup_failure", "sample_failure", "train_failure", "evaluate_failure")
@@ -34,7 +35,7 @@ def outcome(config: Config, method: str, seed: int, branch: Any) -> dict[str, An
     """One cell from its branch's artifacts, of which a failed one may lack any."""
     failure = first_failure(getattr(branch, name, None) for name in FAILURES)
     summary = getattr(branch, "summary", None) or {}
-    own = methods.cell(config, method, seed) if method else methods.seeded(config, seed)
+    own = compare.cell(config, method, seed) if method else compare.seeded(config, seed)
     cell = CellResult(
         method=method,
         seed=seed,
@@ -68,10 +69,10 @@ def join(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     The branch of the starting models is no cell; only its failure is told.
     """
-    every = from_table(pipeline.concat(each["cell"] for each in outcomes), CellResult)
+    every = from_table(tables.concat(each["cell"] for each in outcomes), CellResult)
     return {
         "cells": to_table([cell for cell in every if cell.method], CellResult),
-        "results": pipeline.concat(each["results"] for each in outcomes),
+        "results": tables.concat(each["results"] for each in outcomes),
         "manifests": [manifest for each in outcomes for manifest in each["manifests"]],
         "curves": {
             f"{cell.method}/{cell.seed}": each["curve"]

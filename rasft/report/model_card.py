@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from rasft.config import Config
+from rasft.config.settings import Config
 from rasft.results.accuracy import Accuracy
 
 CARD = "README.md"

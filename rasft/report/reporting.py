@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from rasft.config import Config
+from rasft.config.settings import Config
 from rasft.method.posterior import Stop
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
 from rasft.report import plots, run_pictures

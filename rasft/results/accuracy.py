@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from rasft.config import EvaluationConfig
+from rasft.config.settings import EvaluationConfig
 from rasft.records import BenchmarkResult
 from rasft.results import statistics
 from rasft.results.statistics import Estimate

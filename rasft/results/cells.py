@@ -33,7 +33,7 @@ class StoredRun:
     """What a finished run left in the datastore; of a failed one only `failure` is sure."""
 
     id: str  # such as RasftFlow/12
-    config: Mapping[str, Any]  # of rasft.config.Config, as plain values
+    config: Mapping[str, Any]  # of rasft.config.settings.Config, as plain values
     provenance: Mapping[str, Any]
     results: Sequence[BenchmarkResult]
     manifests: Sequence[Mapping[str, Any]]  # of each benchmark and checkpoint, see evaluation

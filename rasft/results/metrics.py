@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from rasft.answers.bounds import TooLarge
-from rasft.answers.notation import normal_form
+from rasft.answers.reading.notation import normal_form
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult
 from rasft.results import statistics

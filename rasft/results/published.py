@@ -16,10 +16,10 @@ from typing import Any
 
 import yaml
 
+from rasft.config.section import Section
 from rasft.errors import UserError
 from rasft.results.cells import BASE, StoredRun
 from rasft.results.result_table import AVERAGES, Entry, ResultTable, Row
-from rasft.section import Section
 
 FIGURES = Path(__file__).with_name("published.yaml")
 

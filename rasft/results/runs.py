@@ -16,8 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rasft import config_files
-from rasft.config import Config
+from rasft.config import files as config_files
+from rasft.config.settings import Config
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult
 from rasft.results.accuracy import Accuracy

@@ -1,7 +1,7 @@
 """One training: what is trained, the program that trains it, and what it leaves behind.
 
-`jobs` lays a job out as a folder, `launcher` starts `program` on it with Accelerate, `trainer` is
-the only loop body for every method, over `batching` (rows to tensors), `forward` (tensors to
-log-probs) and the loss plugins; `loop` runs it. `checkpoints` keeps the state, `saving` hands on
-the model, `preflight` checks beforehand what a training relies on.
+`model` is the forward pass, from tensors to log-probabilities; `loop` the one loop body of every
+supervised method, over the loss plugins; `storage` the folder of a job with its checkpoints;
+`launch` starts the program with Accelerate; `preflight` checks beforehand what a training relies
+on; `reinforcement` is TRL's. `scoring` gives the reference's log-probabilities.
 """

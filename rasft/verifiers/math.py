@@ -16,17 +16,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version as package_version
-from pathlib import Path
 from typing import Any, Self
 
 from rasft.answers.extraction import extract
 from rasft.answers.judging import Decision, Pair, quick
-from rasft.answers.notation import normal_form
+from rasft.answers.reading.notation import normal_form
 from rasft.errors import UserError
+from rasft.paths import PACKAGE
 from rasft.records import Status
 from rasft.verifiers import Judgement, Submission
-from rasft.worker_process import WorkerLimits
-from rasft.workers import WorkerDied, WorkerFailed, WorkerPool, WorkerTimeout
+from rasft.workers.pool import WorkerDied, WorkerFailed, WorkerPool, WorkerTimeout
+from rasft.workers.process import WorkerLimits
 
 TARGET = "rasft.answers.worker:judge_pair"
 FORMATS = ("boxed", "stated")
@@ -207,17 +207,17 @@ def _judgement(verdict: Verdict, answer: str | None, seconds: float) -> Judgemen
 
 def deciding_version() -> str:
     """A hash of every source that a verdict depends on, with the symbolic library's version."""
-    root = Path(__file__).resolve().parent.parent
     sources = [
-        *sorted((root / "answers").glob("*.py")),
-        root / "workers.py",
-        root / "worker_process.py",
-        Path(__file__),
+        *sorted((PACKAGE / "answers").rglob("*.py")),
+        PACKAGE / "workers" / "pool.py",
+        PACKAGE / "workers" / "process.py",
+        PACKAGE / "verifiers" / "math.py",
     ]
     digest = hashlib.sha256()
     for source in sources:
         if source.name != "programs.py":  # the python verifier's part of the package
-            digest.update(source.name.encode() + source.read_bytes())
+            name = source.relative_to(PACKAGE).as_posix()
+            digest.update(name.encode() + source.read_bytes())
     for package in ("math-verify", "latex2sympy2_extended", "sympy", "mpmath"):
         digest.update(f"{package} {package_version(package)}".encode())
     return digest.hexdigest()[:16]

@@ -10,11 +10,11 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Self
 
 from rasft.answers import programs
 from rasft.errors import MachineError, UserError
+from rasft.paths import PACKAGE
 from rasft.records import Problem, Status
 from rasft.verifiers import Judgement, Submission
 from sandbox.image import image_files
@@ -154,9 +154,8 @@ def _judgement(outcome: Outcome | None, program: str | None) -> Judgement:
 
 def deciding_version() -> str:
     """A hash of every source that a verdict depends on."""
-    root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for source in (root / "answers" / "programs.py", Path(__file__)):
+    for source in (PACKAGE / "answers" / "programs.py", PACKAGE / "verifiers" / "python.py"):
         digest.update(source.read_bytes())
     for path, content in sorted(image_files().items()):
         digest.update(path.encode() + content)

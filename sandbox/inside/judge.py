@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.inside import pytest_shim, statuses
-from sandbox.inside.border import Channel
 from sandbox.inside.remote import ProgramEnd, Session, TestsError
+from sandbox.inside.wire_format import Channel
 
 SOLUTION, CONTROL = 3, 4
 MODULE = "tests"

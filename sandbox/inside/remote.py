@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, cast
 
 from sandbox.inside import statuses
-from sandbox.inside.border import BorderError, Channel, decode, encode, encode_iterator
+from sandbox.inside.wire_format import BorderError, Channel, decode, encode, encode_iterator
 
 # a StopIteration out of a call would end the loop of a test early, and with it the test
 _EXCEPTIONS = {

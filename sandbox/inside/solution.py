@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.inside import preloaded, stdio  # noqa: F401  (preloaded: for its imports)
-from sandbox.inside.border import Channel, decode, encode
+from sandbox.inside.wire_format import Channel, decode, encode
 
 CHANNEL = 3
 MODULE = "solution"

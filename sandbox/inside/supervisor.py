@@ -19,9 +19,9 @@ import time
 from typing import Any
 
 from sandbox.inside import judge, solution, statuses
-from sandbox.inside.border import BorderError, Channel
 from sandbox.inside.cleaning import SCRATCH, Remains
 from sandbox.inside.watch import Watch, out_of_memory_kills
+from sandbox.inside.wire_format import BorderError, Channel
 from sandbox.inside.zygote import Role, Zygote
 
 _JUDGE_MEMORY_MB = 1024

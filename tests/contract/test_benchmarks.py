@@ -6,9 +6,9 @@ import os
 import pytest
 
 from rasft import plugins
-from rasft.answers.rules import rules_named
+from rasft.answers.comparing.rules import rules_named
 from rasft.data import rows
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 
 DATA = os.environ.get("RASFT_DATA_DIR")

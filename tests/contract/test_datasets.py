@@ -11,7 +11,7 @@ import pytest
 from rasft import plugins
 from rasft.answers.extraction import extract
 from rasft.data import gsm8k, mbpp, rows
-from rasft.datasets import ByOption, Source
+from rasft.data.source import ByOption, Source
 from rasft.errors import UserError
 from rasft.records import Problem
 

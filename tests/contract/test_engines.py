@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rasft import plugins
-from rasft.engines import Completion, Engine, EngineOptions, Request, Sampling
+from rasft.decoding.engine import Completion, Engine, EngineOptions, Request, Sampling
 from rasft.errors import UserError
 from tests import tiny_model, vllm_server
 

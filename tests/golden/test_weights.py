@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rasft.config import WeightingConfig
+from rasft.config.settings import WeightingConfig
 from rasft.method import routing
 from rasft.method.weighting import advantages, group_weights
 

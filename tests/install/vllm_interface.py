@@ -20,7 +20,7 @@ from vllm.v1.engine.llm_engine import LLMEngine
 from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 from vllm.v1.worker.gpu_worker import Worker
 
-from rasft.engines import EngineOptions, Request, Sampling
+from rasft.decoding.engine import EngineOptions, Request, Sampling
 from rasft.engines import vllm as engine
 
 METHODS = {

@@ -9,7 +9,7 @@ import pyarrow as pa
 from metaflow import Parameter, step
 
 from flows.base import BaseFlow, EveryStep
-from rasft import pipeline
+from rasft import tables
 
 
 @EveryStep
@@ -36,7 +36,7 @@ class StoreFlow(BaseFlow):
     @step
     def join(self, inputs):
         """All rows."""
-        self.table = pipeline.concat(branch.table for branch in inputs)
+        self.table = tables.concat(branch.table for branch in inputs)
         self.next(self.end)
 
     @step

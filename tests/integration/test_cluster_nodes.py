@@ -20,9 +20,11 @@ from integration.cluster.pods import Pod
 from integration.cluster.runs import flow, model_for_pods, read, services
 from integration.cluster.storage import KEYS
 
-from rasft import config_files, models, tables
+from rasft import tables
+from rasft.config import files as config_files
+from rasft.models.folders import fingerprint
 from rasft.records import TrainingExample
-from rasft.training.jobs import MODEL, TrainingJob, write_job
+from rasft.training.storage.jobs import MODEL, TrainingJob, write_job
 from tests.training_jobs import on_two_nodes
 
 pytestmark = [pytest.mark.whole, pytest.mark.docker, pytest.mark.timeout(1800)]
@@ -127,7 +129,7 @@ def test_pods_give_what_two_nodes_give_here(found: dict[str, Any], workplace: Pa
     for folder in folders:
         write_job(folder, job, tables.to_table(rows, TrainingExample))
     on_two_nodes(folders)
-    here = models.fingerprint(folders[0] / MODEL)
+    here = fingerprint(folders[0] / MODEL)
     assert found["artifacts"]["checkpoint"]["fingerprint"] == here
     assert {row["checkpoint"] for row in found["artifacts"]["results"]} == {"base", "trained"}
 

@@ -11,9 +11,9 @@ import pytest
 
 from rasft.errors import UserError
 from rasft.records import TrainingExample
-from rasft.training.example_store import ExampleStore, write_store
-from rasft.training.jobs import EXAMPLES
-from rasft.training.launcher import command
+from rasft.training.launch.launcher import command
+from rasft.training.storage.example_store import ExampleStore, write_store
+from rasft.training.storage.jobs import EXAMPLES
 from tests.training_jobs import CONFIG, table
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.attention import varlen
 
 from rasft.records import TrainingExample
-from rasft.scoring import score
-from rasft.training import flash
-from rasft.training.trainer import Trainer
+from rasft.training.loop.trainer import Trainer
+from rasft.training.model import flash
+from rasft.training.scoring import score
 from tests.training_jobs import open_trainer
 from tests.unit.test_attention import varlen_as_documented
 

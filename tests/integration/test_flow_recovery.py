@@ -15,10 +15,12 @@ from killed_flow import KilledFlow, stored
 from metaflow import Run
 from metaflow.cards import get_cards
 
-from rasft import config_files, fitting, models
 from rasft.commands.export import export
+from rasft.config import files as config_files
+from rasft.models import folders, sources
 from rasft.report.model_card import CARD
 from rasft.results.runs import fetch_trained
+from rasft.stages import train
 
 pytestmark = pytest.mark.whole
 
@@ -45,8 +47,8 @@ def test_killed_step_goes_on_and_ends_with_the_same_weights(killed: Run, workpla
     assert task.current_attempt == 1
     assert "resumed from" in task.stdout
     end, config = killed["end"].task, config_files.load(workplace / "tiny.yaml")
-    rows, base = end["examples"].data, models.resolve(config.model)
-    undisturbed = fitting.train(config, rows, base, workplace / "undisturbed")
+    rows, base = end["examples"].data, sources.resolve(config.model)
+    undisturbed = train.train(config, rows, base, workplace / "undisturbed")
     assert end["checkpoint"].data == asdict(undisturbed.checkpoint)
     assert len(end["curve"].data) == undisturbed.checkpoint.steps == 60
 
@@ -69,6 +71,6 @@ def test_run_is_exported_with_its_results(killed: Run, workplace: Path) -> None:
     text = (workplace / "exported" / CARD).read_text()
     assert "60 optimizer steps" in text
     assert "| heldout_math | 2 x 1 |" in text
-    models.check(workplace / "exported")
+    folders.check(workplace / "exported")
     fetch_trained(killed.pathspec, workplace / "stored")  # what the run keeps is left as it was
     assert "| heldout_math | 2 x 1 |" not in (workplace / "stored" / CARD).read_text()

@@ -14,11 +14,11 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from rasft import plugins
-from rasft.config import EngineWatchConfig
+from rasft.config.settings import EngineWatchConfig
 from rasft.decoding import probe
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling
 from rasft.decoding.hosted_engine import HostedEngine
 from rasft.decoding.one_engine import OneEngine
-from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 from tests import tiny_model
 

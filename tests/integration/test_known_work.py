@@ -9,12 +9,14 @@ from tests.programs import found_by
 STAGES = """
 import json, sys
 from pathlib import Path
-from rasft import config_files, pipeline
+from rasft import tables
+from rasft.config import files
 from rasft.records import Problem
+from rasft.stages import collect, rollout, route, score, verify
 from rasft.tables import to_table
 
 model = Path(sys.argv[1])
-config = config_files.build({
+config = files.build({
     "name": "known",
     "model": {"path": str(model), "dtype": "float32"},
     "data": {"datasets": [{"name": "generated_sums"}]},
@@ -24,14 +26,14 @@ config = config_files.build({
 })
 problem = Problem("sum", "2+3=?", "math", "\\\\boxed{5}", answer="5")
 rows = to_table([problem], Problem)
-scores, scored = pipeline.score_experts(config, rows, model, 0)
-routes = pipeline.route(config, scores)
-sampled = pipeline.roll_out(config, rows, routes, model, 0)
-verdicts, verified = pipeline.verify(config, rows, sampled.rollouts)
-groups = pipeline.group(config, routes, sampled.rollouts, verdicts)
-every = pipeline.concat([scores, sampled.scores])
-examples = pipeline.examples(config, rows, groups, every, model)
-work = pipeline.concat([scored, sampled.work, verified]).to_pylist()
+scores, scored = score.score_experts(config, rows, model, 0)
+routes = route.route(config, scores)
+sampled = rollout.roll_out(config, rows, routes, model, 0)
+verdicts, verified = verify.verify(config, rows, sampled.rollouts)
+groups = collect.group(config, routes, sampled.rollouts, verdicts)
+every = tables.concat([scores, sampled.scores])
+examples = collect.examples(config, rows, groups, every, model)
+work = tables.concat([scored, sampled.work, verified]).to_pylist()
 print(json.dumps({
     "counts": {f"{row['stage']} {row['kind']}": [row["reused"], row["made"]] for row in work},
     "examples": examples.num_rows,

@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from rasft.cli import main
-from rasft.config import LedgerConfig, TrainingConfig
+from rasft.config.settings import LedgerConfig, TrainingConfig
 from rasft.errors import MachineError
 from rasft.ledger import Ledger, open_ledger
 from rasft.ledger.rows import SampleRow, SampleSource
 from rasft.ledger.store import Store
 from rasft.ledger.trainings import train_once
 from rasft.ledger.upkeep import inventory, merge
-from rasft.training.jobs import EXAMPLES, SUMMARY, TrainingJob
+from rasft.training.storage.jobs import EXAMPLES, SUMMARY, TrainingJob
 from tests import tiny_model
 from tests.integration.cluster.storage import BUCKET, KEYS, s3
 

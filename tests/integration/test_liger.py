@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rasft.training import liger
+from rasft.training.model import liger
 from tests import tiny_model
 from tests.programs import found_by
 
@@ -15,8 +15,8 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import torch
-from rasft.training import forward
-from rasft.training.liger import fits, liger_logps
+from rasft.training.model import forward
+from rasft.training.model.liger import fits, liger_logps
 from tests.training_jobs import counting, open_trainer
 
 def gradients(logps, dtype):

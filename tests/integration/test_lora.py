@@ -8,14 +8,14 @@ import pytest
 import torch
 from peft import PeftModel
 
-from rasft.config import LoraSettings
+from rasft.config.settings import LoraSettings
 from rasft.errors import MachineError, UserError
+from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.jobs import MODEL, read_job
-from rasft.training.language_model import load_model
-from rasft.training.launcher import launch
-from rasft.training.lora import ADAPTER, load_quantized, merge_checked
-from rasft.training.saving import save_trained
+from rasft.training.launch.launcher import launch
+from rasft.training.model.lora import ADAPTER, load_quantized, merge_checked
+from rasft.training.storage.jobs import MODEL, read_job
+from rasft.training.storage.saving import save_trained
 from tests.training_jobs import job, open_trainer, quiet
 
 LORA = LoraSettings(rank=4, alpha=8)
@@ -73,7 +73,7 @@ def test_merge_that_says_something_else_is_refused(
     trainer = open_trainer(tmp_path, base, examples, lora=LORA)
     trainer.step(0)
     save_trained(trainer, read_job(tmp_path), tmp_path)
-    monkeypatch.setattr("rasft.training.lora.TOLERANCE", -1.0)
+    monkeypatch.setattr("rasft.training.model.lora.TOLERANCE", -1.0)
     ids = torch.tensor([examples[0].input_ids])
     with pytest.raises(MachineError, match="merged model's logits differ by"):
         merge_checked(str(base), tmp_path / MODEL / ADAPTER, ids)

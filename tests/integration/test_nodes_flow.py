@@ -10,8 +10,9 @@ import tiny_model
 from killed_flow import KilledFlow, stored
 from metaflow import Run
 
-from rasft import config_files, models
-from rasft.training.jobs import MODEL, TrainingJob, write_job
+from rasft.config import files as config_files
+from rasft.models.folders import fingerprint
+from rasft.training.storage.jobs import MODEL, TrainingJob, write_job
 from tests.training_jobs import on_two_nodes
 
 
@@ -43,7 +44,7 @@ def test_both_nodes_go_on_and_end_with_the_same_weights(killed: Run, workplace: 
         write_job(folder, job, end["examples"].data)
     summary = on_two_nodes(folders)[0]
     assert end["training_summary"].data["processes"] == summary["processes"] == 2
-    assert end["checkpoint"].data["fingerprint"] == models.fingerprint(folders[0] / MODEL)
+    assert end["checkpoint"].data["fingerprint"] == fingerprint(folders[0] / MODEL)
     assert {row["checkpoint"] for row in end["results"].data.to_pylist()} == {"base", "trained"}
 
 

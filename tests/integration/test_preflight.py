@@ -12,15 +12,15 @@ import torch
 from rasft import plugins
 from rasft.decoding.continuous_batching import TransformersEngine
 from rasft.errors import UserError
+from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.example_store import ExampleStore
-from rasft.training.forward import response_logps
-from rasft.training.jobs import EXAMPLES, read_job
-from rasft.training.language_model import load_model
+from rasft.training.model.forward import response_logps
 from rasft.training.preflight import preflight, raise_if_failed, spread
 from rasft.training.preflight.agreement import engine_agrees, references_agree
 from rasft.training.preflight.gradients import close
 from rasft.training.preflight.labels import labels_are_right, lengths_of
+from rasft.training.storage.example_store import ExampleStore
+from rasft.training.storage.jobs import EXAMPLES, read_job
 from tests import tiny_model
 from tests.training_jobs import job
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from rasft import config_files
 from rasft.cli import main
+from rasft.config import files as config_files
 
 SUMS = """
 extends: tiny

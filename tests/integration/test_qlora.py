@@ -14,12 +14,12 @@ import json, sys
 from pathlib import Path
 import torch
 import bitsandbytes.nn.modules, bitsandbytes.backends.cpu.ops
-from rasft.config import LoraSettings
-from rasft.training import trainer
-from rasft.training.jobs import read_job
-from rasft.training.language_model import load_tokenizer
-from rasft.training.lora import quantized
-from rasft.training.saving import save_trained
+from rasft.config.settings import LoraSettings
+from rasft.training.loop import trainer
+from rasft.training.storage.jobs import read_job
+from rasft.models.language_model import load_tokenizer
+from rasft.training.model.lora import quantized
+from rasft.training.storage.saving import save_trained
 from tests.training_jobs import counting, open_trainer
 
 # on some CPUs it would pack weights as inference alone can read them

@@ -11,12 +11,14 @@ import tiny_model
 import torch
 from safetensors.torch import load_file
 
-from rasft import config_files, fitting, tables
-from rasft.config import Config
+from rasft import tables
+from rasft.config import files as config_files
+from rasft.config.settings import Config
 from rasft.errors import UserError
+from rasft.models.language_model import load_model
 from rasft.records import Problem, ReinforcementStep
-from rasft.training.language_model import load_model
-from rasft.training.reinforcement_jobs import ReinforcementJob
+from rasft.stages import reinforce, warmup
+from rasft.training.reinforcement.jobs import ReinforcementJob
 
 CONFIG = """
 extends: tiny
@@ -49,7 +51,7 @@ def problems() -> pa.Table:
 def policy(tmp_path_factory: pytest.TempPathFactory, problems: pa.Table) -> Path:
     """A model that gets some of them right some of the time."""
     folder = tmp_path_factory.mktemp("policy")
-    trained = fitting.warm_up(config(), problems, tiny_model.build(folder / "base"), folder)
+    trained = warmup.warm_up(config(), problems, tiny_model.build(folder / "base"), folder)
     assert trained is not None
     return trained.folder
 
@@ -61,7 +63,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_dapo_trains_on_mixed_groups_alone(
     policy: Path, problems: pa.Table, tmp_path: Path
 ) -> None:
-    trained = fitting.reinforce(config(), problems, policy, tmp_path)
+    trained = reinforce.reinforce(config(), problems, policy, tmp_path)
     summary = trained.summary
     assert summary["steps"] == 2
     assert summary["sequences"] == 32
@@ -88,7 +90,7 @@ def test_batches_that_break_groups_are_refused(
 ) -> None:
     wrong = config(training={"batch_size": batch_size})
     with pytest.raises(UserError, match=message):
-        fitting.reinforce(wrong, problems, tmp_path / "nowhere", tmp_path)
+        reinforce.reinforce(wrong, problems, tmp_path / "nowhere", tmp_path)
 
 
 def test_shape_splits_a_step_among_processes() -> None:

@@ -19,8 +19,8 @@ import tiny_model
 from flow_driver import Done, Fault, Task, drive
 from metaflow import Run, namespace
 
-from rasft.champion import Standing, read
 from rasft.records import BenchmarkResult, Dropped, Problem, Rollout, Verdict
+from rasft.retraining.champion import Standing, read
 from rasft.tables import from_table
 
 pytestmark = [pytest.mark.model, pytest.mark.whole]

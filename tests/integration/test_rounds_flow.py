@@ -14,7 +14,7 @@ from metaflow import Flow, Run, namespace
 
 from rasft.method.posterior import Posterior
 from rasft.records import Group, Problem, SequenceScore
-from rasft.rounds import seed_of
+from rasft.stages.rounds import seed_of
 from rasft.tables import from_table
 from tests import tiny_model
 

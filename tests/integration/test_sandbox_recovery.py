@@ -18,8 +18,9 @@ import docker
 import psutil
 import pytest
 
-from rasft import config_files, pipeline
+from rasft.config import files as config_files
 from rasft.records import Problem, Rollout, Verdict
+from rasft.stages import verify
 from rasft.tables import from_table, to_table
 from sandbox import image
 from sandbox.container import (
@@ -340,7 +341,7 @@ def test_the_verify_step_survives_a_restart_of_its_daemon(daemon: Daemon, tmp_pa
 
     thread = threading.Thread(target=restart)
     thread.start()
-    table, _ = pipeline.verify(config, to_table(problems, Problem), to_table(rollouts, Rollout))
+    table, _ = verify.verify(config, to_table(problems, Problem), to_table(rollouts, Rollout))
     assert restarted.is_set(), "the step ended before the daemon was restarted"
     thread.join()
     verdicts = from_table(table, Verdict)

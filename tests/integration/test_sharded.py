@@ -14,9 +14,9 @@ import pytest
 
 from rasft.errors import MachineError
 from rasft.records import TrainingExample
-from rasft.training import command_line
-from rasft.training.jobs import read_job
-from rasft.training.launcher import launch
+from rasft.training.launch import command_line
+from rasft.training.launch.launcher import launch
+from rasft.training.storage.jobs import read_job
 from tests.training_jobs import equal_bits, job, kill_at, quiet, weights
 
 OPTIONAL = Path(sys.prefix) / "optional"

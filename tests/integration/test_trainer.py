@@ -13,12 +13,12 @@ from accelerate.state import AcceleratorState
 
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample
-from rasft.training.batching import Batch, Order
-from rasft.training.checkpoints import Checkpoints
-from rasft.training.example_store import ExampleStore
-from rasft.training.jobs import EXAMPLES, digest_of, read_job
-from rasft.training.program import open_accelerator
-from rasft.training.trainer import Diverged, Trainer
+from rasft.training.launch.program import open_accelerator
+from rasft.training.loop.batching import Batch, Order
+from rasft.training.loop.trainer import Diverged, Trainer
+from rasft.training.storage.checkpoints import Checkpoints
+from rasft.training.storage.example_store import ExampleStore
+from rasft.training.storage.jobs import EXAMPLES, digest_of, read_job
 from tests import tiny_model
 from tests.training_jobs import job, open_trainer
 

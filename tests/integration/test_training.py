@@ -12,11 +12,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from rasft import tables
 from rasft.errors import UserError
+from rasft.models.language_model import load_model, load_tokenizer
 from rasft.records import TrainingExample, TrainingStep
-from rasft.training.jobs import CONSUMED, CURVE, MODEL, SUMMARY, read_job
-from rasft.training.language_model import load_model, load_tokenizer
-from rasft.training.launcher import launch
-from rasft.training.program import train
+from rasft.training.launch.launcher import launch
+from rasft.training.launch.program import train
+from rasft.training.storage.jobs import CONSUMED, CURVE, MODEL, SUMMARY, read_job
 from tests.training_jobs import CONFIG, job, quiet, weights
 
 

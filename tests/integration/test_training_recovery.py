@@ -15,17 +15,11 @@ import pytest
 from rasft import tables
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample
-from rasft.training.batching import Order
-from rasft.training.checkpoints import found
-from rasft.training.jobs import (
-    CHECKPOINTS,
-    CONSUMED,
-    MODEL,
-    SUMMARY,
-    read_job,
-)
-from rasft.training.keeping import give, take
-from rasft.training.launcher import launch
+from rasft.training.launch.launcher import launch
+from rasft.training.loop.batching import Order
+from rasft.training.storage.checkpoint_store import give, take
+from rasft.training.storage.checkpoints import found
+from rasft.training.storage.jobs import CHECKPOINTS, CONSUMED, MODEL, SUMMARY, read_job
 from tests.training_jobs import equal_bits, job, kill_at, quiet, what_was_trained
 
 

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from rasft import config_files, fitting, plugins, rollout
-from rasft.chat_config import ChatConfig
-from rasft.config import Config
-from rasft.engines import EngineOptions, Sampling
-from rasft.prompts import open_renderer
+from rasft import plugins
+from rasft.config import files as config_files
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import Config
+from rasft.decoding.engine import EngineOptions, Sampling
+from rasft.models.language_model import load_model
+from rasft.models.renderer import open_renderer
 from rasft.records import EXPERT, Problem, TrainingExample
+from rasft.stages import sampling, train
 from rasft.tables import to_table
-from rasft.training.language_model import load_model
 from tests import chat_models
 from tests.chat_models import GEMMA, GEMMA_TOKENS
 
@@ -57,7 +59,7 @@ def taught(config: Config, folder: Path) -> Path:
         prompt = renderer.prompt_ids(row)
         ids = (*prompt, *renderer.response_ids(row.expert))
         examples.append(TrainingExample(row.id, EXPERT, ids, len(prompt), 1.0, ()))
-    return fitting.train(config, to_table(examples, TrainingExample), base, folder).folder
+    return train.train(config, to_table(examples, TrainingExample), base, folder).folder
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_its_samples_stop_at_the_turns_end(trained: tuple[Config, Path]) -> None
     renderer = open_renderer(folder, config.prompts, config.chat)
     options = EngineOptions("float32", 128, stop_token_ids=renderer.stop_token_ids)
     with plugins.load("engines", "transformers").open_engine(str(folder), options) as engine:
-        drawn = list(rollout.sample(rollout.each(ROWS, range(1)), renderer, engine, GREEDY, 1))
+        drawn = list(sampling.sample(sampling.each(ROWS, range(1)), renderer, engine, GREEDY, 1))
     assert [row.finish_reason for row in drawn] == ["stop"] * len(ROWS)
     assert {row.text for row in drawn} == {"It is one more."}
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rasft import config_files, evaluation, plugins, verification
-from rasft.config import Config, VerificationConfig
+from rasft import plugins
+from rasft.config import files as config_files
+from rasft.config.settings import Config, VerificationConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger
 from rasft.ledger.store import Store
 from rasft.records import Problem, Rollout, Status, Verdict
+from rasft.stages import evaluate, verify
 from tests import tiny_model
 
 SUM = Problem(id="sum", prompt="What is 2 + 3?", verifier="math", answer="5")
@@ -47,7 +49,7 @@ def test_math_verdicts_keep_the_order_of_the_rollouts():
         rollout(SUM, 0, "It is \\boxed{5}."),
         rollout(ROOT, 1, "I do not know."),
     ]
-    verdicts = verification.verify([SUM, ROOT], rollouts, SETTINGS, NO_LEDGER)
+    verdicts = verify.judge([SUM, ROOT], rollouts, SETTINGS, NO_LEDGER)
     assert [(v.problem_id, v.sample_index) for v in verdicts] == [
         ("root", 0),
         ("sum", 1),
@@ -56,15 +58,15 @@ def test_math_verdicts_keep_the_order_of_the_rollouts():
     ]
     statuses = [Status.CORRECT, Status.INCORRECT, Status.CORRECT, Status.NO_ANSWER]
     assert [verdict.status for verdict in verdicts] == statuses
-    version = verification.version("math", SETTINGS)
+    version = verify.version("math", SETTINGS)
     assert {(v.verifier, v.verifier_version) for v in verdicts} == {("math", version)}
 
 
 def test_settings_reach_the_verifier():
     """An answer in words counts in evaluation alone."""
     rollouts = [rollout(SUM, 0, "So the answer is 5.")]
-    (strict,) = verification.verify([SUM], rollouts, SETTINGS, NO_LEDGER)
-    (stated,) = verification.verify([SUM], rollouts, evaluation.stated(SETTINGS), NO_LEDGER)
+    (strict,) = verify.judge([SUM], rollouts, SETTINGS, NO_LEDGER)
+    (stated,) = verify.judge([SUM], rollouts, evaluate.stated(SETTINGS), NO_LEDGER)
     assert (strict.status, stated.status) == (Status.NO_ANSWER, Status.CORRECT)
 
 
@@ -76,19 +78,19 @@ def test_problems_of_several_verifiers_are_judged_in_one_call():
         rollout(SUM, 0, "It is \\boxed{5}."),
         rollout(DOUBLE, 1, "```python\ndef double(x):\n    return x\n```"),
     ]
-    verdicts = verification.verify([SUM, DOUBLE], rollouts, SETTINGS, NO_LEDGER)
+    verdicts = verify.judge([SUM, DOUBLE], rollouts, SETTINGS, NO_LEDGER)
     assert [v.verifier for v in verdicts] == ["python", "math", "python"]
     statuses = [Status.CORRECT, Status.CORRECT, Status.INCORRECT]
     assert [verdict.status for verdict in verdicts] == statuses
 
 
 def test_nothing_to_judge_starts_no_verifier():
-    assert verification.verify([DOUBLE], [], SETTINGS, NO_LEDGER) == []
+    assert verify.judge([DOUBLE], [], SETTINGS, NO_LEDGER) == []
 
 
 def test_a_rollout_of_an_unknown_problem_is_refused():
     with pytest.raises(UserError, match=r"not in the table: \['sum'\]"):
-        verification.verify([ROOT], [rollout(SUM, 0, "5")], SETTINGS, NO_LEDGER)
+        verify.judge([ROOT], [rollout(SUM, 0, "5")], SETTINGS, NO_LEDGER)
 
 
 def verdicts(statuses: dict[tuple[str, int], Status]) -> list[Verdict]:
@@ -104,7 +106,7 @@ def test_the_matrix_keeps_undecided_apart_from_wrong():
             ("root", 1): Status.NO_ANSWER,
         }
     )
-    rows = evaluation.matrix("quiz", "base", [SUM, ROOT], judged, samples=2)
+    rows = evaluate.matrix("quiz", "base", [SUM, ROOT], judged, samples=2)
     assert [row.correct for row in rows] == [(True, None), (False, False)]
     assert [row.statuses for row in rows] == [("correct", "undecided"), ("timed_out", "no_answer")]
 
@@ -112,7 +114,7 @@ def test_the_matrix_keeps_undecided_apart_from_wrong():
 def test_fewer_samples_than_asked_are_an_error():
     judged = verdicts({("sum", 0): Status.CORRECT})
     with pytest.raises(UserError, match="quiz, problem 'sum': 1 samples were judged, 2 were asked"):
-        evaluation.matrix("quiz", "base", [SUM], judged, samples=2)
+        evaluate.matrix("quiz", "base", [SUM], judged, samples=2)
 
 
 @pytest.fixture(scope="module")
@@ -136,24 +138,24 @@ def settings(folder: Path, samples: int) -> Config:
 def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     chosen = settings(folder, samples=3)
     asked = chosen, "quiz", [SUM, ROOT], {"base": folder}, NO_LEDGER
-    rows, (manifest,) = evaluation.evaluate(*asked)
+    rows, (manifest,) = evaluate.sample_and_judge(*asked)
     assert [(row.problem_id, len(row.correct), row.checkpoint) for row in rows] == [
         ("sum", 3, "base"),
         ("root", 3, "base"),
     ]
     assert (manifest["samples"], manifest["engine_notes"]) == (3, [])
     assert manifest["sampling"]["max_new_tokens"] == 12
-    assert manifest["verifiers"] == {"math": verification.version("math", SETTINGS)}
-    assert evaluation.evaluate(*asked) == (rows, [manifest])
+    assert manifest["verifiers"] == {"math": verify.version("math", SETTINGS)}
+    assert evaluate.sample_and_judge(*asked) == (rows, [manifest])
     restarted = manifest | {"engine_notes": ["restarted: it hung"]}
-    assert evaluation.engine_notes([manifest, restarted]) == ["quiz, base: restarted: it hung"]
+    assert evaluate.engine_notes([manifest, restarted]) == ["quiz, base: restarted: it hung"]
 
 
 def test_a_second_evaluation_makes_nothing(folder: Path, tmp_path: Path):
     chosen = settings(folder, samples=3)
     first, second = (Ledger(Store(str(tmp_path))) for _ in range(2))
-    made = evaluation.evaluate(chosen, "quiz", [SUM, ROOT], {"base": folder}, first)
-    assert evaluation.evaluate(chosen, "quiz", [SUM, ROOT], {"base": folder}, second) == made
+    made = evaluate.sample_and_judge(chosen, "quiz", [SUM, ROOT], {"base": folder}, first)
+    assert evaluate.sample_and_judge(chosen, "quiz", [SUM, ROOT], {"base": folder}, second) == made
     assert [(row.kind, row.reused, row.made) for row in first.work("evaluate")] == [
         ("samples", 0, 6),
         ("verdicts", 0, 6),
@@ -171,10 +173,10 @@ def test_a_verdict_is_asked_for_once(tmp_path: Path):
     for used in (
         SETTINGS,
         SETTINGS.model_copy(update={"math": SETTINGS.math.model_copy(update={"workers": 1})}),
-        evaluation.stated(SETTINGS),
+        evaluate.stated(SETTINGS),
     ):
         ledger = Ledger(Store(str(tmp_path)))
-        verdicts = verification.verify([SUM], rollouts, used, ledger)
+        verdicts = verify.judge([SUM], rollouts, used, ledger)
         assert [row.status for row in verdicts] == [Status.CORRECT] * 2
         ((_, _, reused, made),) = [
             (w.stage, w.kind, w.reused, w.made) for w in ledger.work("verify")
@@ -187,7 +189,7 @@ def test_the_manifest_follows_the_data(folder: Path, tmp_path: Path):
     chosen = settings(folder, samples=1)
     ledger = Ledger(Store(str(tmp_path)))  # the samples are the same
     manifests = [
-        evaluation.evaluate(chosen, "quiz", [problem], {"base": folder}, ledger)[1][0]
+        evaluate.sample_and_judge(chosen, "quiz", [problem], {"base": folder}, ledger)[1][0]
         for problem in (SUM, replace(SUM, answer="6"))
     ]
     assert manifests[0]["data_fingerprint"] != manifests[1]["data_fingerprint"]
@@ -198,4 +200,4 @@ def test_a_prompt_beyond_the_models_context_cannot_be_evaluated(folder: Path):
     long = replace(SUM, prompt="x" * 3000)
     asked = settings(folder, samples=1), "quiz", [long], {"base": folder}, NO_LEDGER
     with pytest.raises(UserError, match=r"'sum' cannot be evaluated: .* the context 2048"):
-        evaluation.evaluate(*asked)
+        evaluate.sample_and_judge(*asked)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rasft.config import Config, QualityConfig, WeightingConfig
+from rasft.config.settings import Config, QualityConfig, WeightingConfig
 from rasft.method import aggregation
 from rasft.method.quality import fault, first_occurrences, repeats_phrase, similarity, trigrams
 from rasft.method.routing import EASY, ROLLOUT, RouterConfig, route

@@ -10,13 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rasft.answers.bounds import TooLarge
+from rasft.answers.comparing.rules import rules_named
 from rasft.answers.golds import check_golds, neighbours
 from rasft.answers.judging import Pair, decide
-from rasft.answers.reading import read
+from rasft.answers.reading.answer import read
+from rasft.answers.reading.shapes import (
+    Bracketed,
+    Clock,
+    Listing,
+    Matrix,
+    Numeral,
+    Ratio,
+    Scalar,
+    Words,
+)
+from rasft.answers.reading.units import measure
 from rasft.answers.reference_metric import reference_correct
-from rasft.answers.rules import rules_named
-from rasft.answers.shapes import Bracketed, Clock, Listing, Matrix, Numeral, Ratio, Scalar, Words
-from rasft.answers.units import measure
 from rasft.errors import UserError
 from rasft.records import Problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy
 
-from rasft.answers.symbolic import last_resort
+from rasft.answers.comparing.symbolic import last_resort
 
 
 def test_notation_that_nothing_else_reads():

@@ -19,7 +19,7 @@ SOURCES = sorted(
 # package -> the only files that may import it
 CONFINED = {
     "vllm": ("rasft/engines/vllm.py",),
-    "trl": ("rasft/training/reinforcement.py",),
+    "trl": ("rasft/training/reinforcement/program.py",),
     "metaflow": ("flows/", "rasft/results/runs.py"),
 }
 
@@ -63,8 +63,8 @@ def test_direction(path: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        ("rasft, rasft.config_files, rasft.tables", "metaflow docker sympy"),
-        ("rasft.data.preparation, rasft.pipeline, rasft.report.reporting", "metaflow"),
+        ("rasft, rasft.config.files, rasft.tables", "metaflow docker sympy"),
+        ("rasft.stages.prepare, rasft.stages.compare, rasft.report.reporting", "metaflow"),
         ("rasft.cli, rasft.commands.tables", "docker"),
     ],
 )

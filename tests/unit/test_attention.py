@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn.attention import varlen
 from torch.nn.functional import scaled_dot_product_attention
 
-from rasft.training import flash
-from rasft.training.attention import one_by_one
-from rasft.training.flash import flash_attention
+from rasft.training.model import flash
+from rasft.training.model.attention import one_by_one
+from rasft.training.model.flash import flash_attention
 
 
 def varlen_as_documented(

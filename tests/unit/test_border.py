@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.inside.border import MAX_MESSAGE_BYTES, BorderError, Channel, decode, encode
 from sandbox.inside.seccomp import filter_program
+from sandbox.inside.wire_format import MAX_MESSAGE_BYTES, BorderError, Channel, decode, encode
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 KEYS = st.booleans() | st.integers() | st.text() | st.binary() | st.tuples(st.integers(), st.text())

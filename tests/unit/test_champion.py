@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rasft import champion, cli
-from rasft.champion import Champion, Refusal, Standing
+from rasft import cli
 from rasft.errors import MachineError, UserError
+from rasft.retraining import champion
+from rasft.retraining.champion import Champion, Refusal, Standing
 
 FIRST = Standing(
     champion=Champion(

@@ -10,14 +10,14 @@ from pydantic import ValidationError
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from rasft.chat_config import ChatConfig
-from rasft.chat_template import ChatTemplate
-from rasft.config import PromptConfig
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import PromptConfig
 from rasft.errors import UserError
-from rasft.named_templates import NAMED
-from rasft.prompts import Renderer
+from rasft.models.chat_template import ChatTemplate
+from rasft.models.named_templates import NAMED
+from rasft.models.renderer import Renderer
+from rasft.models.tiny_llama import CHATML
 from rasft.records import Problem
-from rasft.tiny_llama import CHATML
 from tests import chat_models
 
 PROBLEM = Problem(id="p", prompt="What is 2 + 3?", verifier="math")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rasft import config_files
+from rasft.config import files as config_files
 from rasft.errors import UserError
 
 MINIMAL = """

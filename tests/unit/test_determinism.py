@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rasft.decoding import determinism
-from rasft.engines import EngineOptions
+from rasft.decoding.engine import EngineOptions
 from rasft.errors import UserError
 
 PLAIN = EngineOptions("bfloat16")

@@ -10,10 +10,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.batching import Batch, collate
-from rasft.training.forward import CHUNK, ResponseLogps, loss_inputs, response_logps
-from rasft.training.language_model import load_model
+from rasft.training.loop.batching import Batch, collate
+from rasft.training.model.forward import CHUNK, ResponseLogps, loss_inputs, response_logps
 from tests import tiny_model
 
 VOCABULARY, HIDDEN = 259, 64  # of the tiny model

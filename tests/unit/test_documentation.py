@@ -19,8 +19,8 @@ import click
 import pytest
 import yaml
 
-from rasft import config_files
 from rasft.cli import main
+from rasft.config import files as config_files
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -286,13 +286,14 @@ def test_plugins_of_the_guide_pass_the_contract(extended: Path, kind: str) -> No
 
 USE = """
 from pathlib import Path
-from rasft import config_files, plugins
-from rasft.config import VerificationConfig
+from rasft import plugins
+from rasft.config import files
+from rasft.config.settings import VerificationConfig
 from rasft.data import problems
 from rasft.records import Problem
 from rasft.verifiers import Submission
 for path in sorted(Path().glob("*.yaml")):
-    config = config_files.load(path)
+    config = files.load(path)
     for dataset in config.data.datasets:
         if dataset.name == "spreadsheet":
             table, dropped = problems.load_problems(config, ".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from rasft.training.episodes import Episode, EpisodeGroup, Tally, dynamic
+from rasft.training.reinforcement.rewarded_groups import Episode, EpisodeGroup, Tally, dynamic
 
 REWARDS = {"right": (1.0, 1.0), "wrong": (0.0, 0.0), "mixed": (1.0, 0.0), "unknown": (None, None)}
 

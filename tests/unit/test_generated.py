@@ -7,7 +7,7 @@ import pytest
 
 from rasft import plugins
 from rasft.answers.extraction import extract
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.generated import functions, splits, word_problems
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rasft.training import head
-from rasft.training.forward import token_logps
-from rasft.training.head import fused_for, fused_logps
+from rasft.training.model import head
+from rasft.training.model.forward import token_logps
+from rasft.training.model.head import fused_for, fused_logps
 
 WIDTH, VOCABULARY = 24, 301
 

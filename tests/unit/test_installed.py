@@ -30,7 +30,7 @@ def test_a_package_at_another_version_is_named_with_both(
 ) -> None:
     lock = tmp_path / f"{installed.lock_name()}.txt"
     lock.write_text("click==0.1\ntorch==" + torch.__version__.split("+")[0])
-    monkeypatch.setattr(installed.shipped, "folder", lambda name: tmp_path)
+    monkeypatch.setattr(installed.paths, "folder", lambda name: tmp_path)
     (found,) = [check for check in installed.checks() if check.name == "versions"]
     assert "click" in found.detail
     assert "(lock: 0.1)" in found.detail

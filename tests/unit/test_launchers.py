@@ -11,12 +11,12 @@ from accelerate.commands.config.config_args import ClusterConfig, load_config_fr
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils.launch import prepare_multi_gpu_env
 
-from rasft import fitting
-from rasft.config import TrainingConfig
+from rasft.config.settings import TrainingConfig
 from rasft.errors import UserError
-from rasft.training import command_line
-from rasft.training.nodes import PORTS, Node, port_of
-from rasft.training.program import precision_of_shards
+from rasft.stages import training_method
+from rasft.training.launch import command_line
+from rasft.training.launch.nodes import PORTS, Node, port_of
+from rasft.training.launch.program import precision_of_shards
 
 FILES = sorted(command_line.LAUNCHERS.glob("*.yaml"))
 KINDS = {"ddp": "MULTI_GPU", "fsdp2": "FSDP", "deepspeed_zero3": "DEEPSPEED"}
@@ -50,7 +50,7 @@ def test_command_on_gpus_is_what_accelerate_takes(
     assert arguments.num_processes == 4
     assert float(arguments.gradient_clipping) == 0.5
     assert arguments.module
-    assert arguments.training_script == "rasft.training.program"
+    assert arguments.training_script == "rasft.training.launch.program"
     assert arguments.use_deepspeed == (path.stem == "deepspeed_zero3")
     assert arguments.use_fsdp == (path.stem == "fsdp2")
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_launched_is_refused_at_the_start(
     training: dict[str, Any], several: bool, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        fitting.check_launch(TrainingConfig(**training), several)
+        training_method.check_launch(TrainingConfig(**training), several)
 
 
 def test_a_launcher_whose_extra_is_missing_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

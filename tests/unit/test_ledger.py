@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from rasft.config import LedgerConfig
+from rasft.config.settings import LedgerConfig
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger, location, open_ledger
 from rasft.ledger.rows import (

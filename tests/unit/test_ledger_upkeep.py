@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from rasft import verification
 from rasft.cli import main
-from rasft.config import Config
-from rasft.config_files import CONFIGS, load
+from rasft.config.files import CONFIGS, load
+from rasft.config.settings import Config
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource, VerdictRow, problem_digest, verdict_key
 from rasft.ledger.store import Store
 from rasft.ledger.upkeep import inventory, merge
 from rasft.records import Problem, Status
-from rasft.regrade import regrade, reweigh
+from rasft.stages import verify
+from rasft.stages.regrade import regrade, reweigh
 
 SOURCE = SampleSource("model-a", "engine 1", "float32", 1.0, 0.9, 1.0, (2,))
 PROBLEM = Problem("p", "What is 3 + 4?", "math", expert_response="\\boxed{7}", answer="7")
@@ -42,7 +42,7 @@ def ledger(tmp_path: Path, config: Config) -> Ledger:
 
 
 def judge(ledger: Ledger, config: Config, version: str, status: Status) -> None:
-    deciding = verification.deciding_settings("math", config.verification)
+    deciding = verify.deciding_settings("math", config.verification)
     with ledger.verdicts("math", version, deciding) as shelf:
         for text in (RIGHT, WRONG):
             key = verdict_key(problem_digest(PROBLEM), text)
@@ -118,7 +118,7 @@ def test_gc_asks_first_and_then_drops_and_merges(ledger: Ledger, config: Config)
     other = replace(SOURCE, checkpoint="model-b")
     with ledger.samples(other) as shelf:
         shelf.put(SampleRow("k", "d", "p", 7, 0, 0, (2,), "", "stop"))
-    judge(ledger, config, verification.version("math", config.verification), Status.CORRECT)
+    judge(ledger, config, verify.version("math", config.verification), Status.CORRECT)
     asked = command(ledger, "gc", "--checkpoint", "model-a").output
     assert asked.count("would drop") == 2
     assert "run it again with --yes" in asked

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from rasft import config_files, methods
-from rasft.config import Config
+from rasft.config import files as config_files
+from rasft.config.settings import Config
 from rasft.errors import UserError
 from rasft.records import CellResult, MethodResult
 from rasft.report import cell_report
 from rasft.results import cell_runs
+from rasft.stages import compare
 from rasft.tables import from_table, to_table
 
 
@@ -25,7 +26,7 @@ BOTH = "  seeds: [4, 5]\n  methods: {sft: {}, slow: {training: {method: dft, lea
 
 def test_a_cell_has_its_method_and_seed_and_all_else_alike() -> None:
     both = config(BOTH)
-    sft, slow = methods.cell(both, "sft", 4), methods.cell(both, "slow", 5)
+    sft, slow = compare.cell(both, "sft", 4), compare.cell(both, "slow", 5)
     assert (sft.training.method, sft.seed, sft.name) == ("sft", 4, "sft")
     assert (slow.training.method, slow.training.learning_rate, slow.seed) == ("dft", 1e-6, 5)
     same = {"training": None, "seed": 0, "name": ""}
@@ -45,19 +46,19 @@ def test_a_cell_has_its_method_and_seed_and_all_else_alike() -> None:
 )
 def test_mistakes_die_before_any_work(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        methods.of(config(text))
+        compare.of(config(text))
 
 
 def test_a_config_that_compares_nothing_is_refused() -> None:
     with pytest.raises(UserError, match="compares nothing"):
-        methods.of(config_files.load(config_files.CONFIGS / "tiny.yaml"))
+        compare.of(config_files.load(config_files.CONFIGS / "tiny.yaml"))
 
 
 @pytest.mark.parametrize(
     ("names", "needed"), [("sft: {}, grpo: {}", False), ("sft: {}, osw_ft: {}", True)]
 )
 def test_rollouts_are_sampled_only_for_methods_that_use_them(names: str, needed: bool) -> None:
-    assert methods.need_rollouts(config(f"  seeds: [1]\n  methods: {{{names}}}")) is needed
+    assert compare.need_rollouts(config(f"  seeds: [1]\n  methods: {{{names}}}")) is needed
 
 
 def result(method: str, checkpoint: str) -> MethodResult:

@@ -7,7 +7,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from rasft import config_files
+from rasft.config import files as config_files
 from rasft.report import model_card
 from rasft.report.model_card import CardFacts
 from rasft.results.accuracy import Accuracy

@@ -7,7 +7,7 @@ import pytest
 
 from rasft.data import near_duplicates
 from rasft.data.near_duplicates import Twin, find, shingles
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.plugins import load
 
 DATA = os.environ.get("RASFT_DATA_DIR")

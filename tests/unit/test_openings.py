@@ -10,11 +10,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from rasft.answers.extraction import extract
-from rasft.chat_config import ChatConfig
-from rasft.config import PromptConfig
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import PromptConfig
 from rasft.errors import UserError
-from rasft.prompts import Renderer
-from rasft.tiny_llama import CHATML
+from rasft.models.renderer import Renderer
+from rasft.models.tiny_llama import CHATML
 from tests import chat_models
 
 PROMPTS = {"math": PromptConfig()}

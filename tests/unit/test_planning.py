@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rasft import config_files
 from rasft.commands import plan as command
-from rasft.config import BenchmarkConfig, Config, DatasetConfig
+from rasft.config import files as config_files
+from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig
 from rasft.data import rows
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rasft.config import AdaptiveConfig, PosteriorConfig, WeightingConfig
+from rasft.config.settings import AdaptiveConfig, PosteriorConfig, WeightingConfig
 from rasft.method.posterior import (
     Posterior,
     Stop,

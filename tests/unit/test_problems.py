@@ -6,10 +6,11 @@ import weakref
 
 import pytest
 
-from rasft import config_files, tables
-from rasft.config import BenchmarkConfig
+from rasft import tables
+from rasft.config import files as config_files
+from rasft.config.settings import BenchmarkConfig
 from rasft.data import decontamination, problems, rows
-from rasft.datasets import Source
+from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.plugins import load
 from rasft.records import Dropped, Problem

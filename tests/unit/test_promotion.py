@@ -2,9 +2,9 @@
 
 import pytest
 
-from rasft.config import EvaluationConfig, ScheduleConfig
-from rasft.promotion import CANDIDATE, CHAMPION, Decision, decide
+from rasft.config.settings import EvaluationConfig, ScheduleConfig
 from rasft.records import BenchmarkResult
+from rasft.retraining.promotion import CANDIDATE, CHAMPION, Decision, decide
 
 EVALUATION = EvaluationConfig(bootstrap_samples=2000)
 SCHEDULE = ScheduleConfig(min_problems=10, margin=0.05)

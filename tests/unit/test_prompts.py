@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from rasft.config import Exchange, PromptConfig
+from rasft.config.settings import Exchange, PromptConfig
 from rasft.errors import UserError
-from rasft.prompts import Renderer
+from rasft.models.renderer import Renderer
 from rasft.records import Problem
 from tests import tiny_model
 

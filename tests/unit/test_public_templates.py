@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from rasft.chat_config import ChatConfig
-from rasft.config import PromptConfig
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import PromptConfig
 from rasft.errors import UserError
-from rasft.prompts import Renderer
+from rasft.models.renderer import Renderer
 from rasft.records import Problem
 from rasft.training.preflight.rendering import rendering
 from tests import chat_models

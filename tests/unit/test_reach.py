@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rasft.machine import reach
+from rasft.machine import infrastructure
 from rasft.machine.findings import Check
 from rasft.results import runs
 
@@ -66,7 +66,7 @@ def found(
         kubeconfig.write_text(json.dumps(values))
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.setattr(runs, "datastore", lambda: (kind, root))
-    datastore, cluster = reach.checks()
+    datastore, cluster = infrastructure.checks()
     return datastore, cluster
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from rasft.config import EvaluationConfig
-from rasft.config_files import load
+from rasft.config.files import load
+from rasft.config.settings import EvaluationConfig
 from rasft.method.posterior import Stop
 from rasft.records import (
     EXPERT,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rasft import config_files
+from rasft.config import files as config_files
+from rasft.config.resources import STEPS
 from rasft.errors import UserError
-from rasft.resources import STEPS
 
 FLOWS = Path(__file__).parents[2] / "flows"
 

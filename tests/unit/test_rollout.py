@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from rasft import config_files, plugins, rollout
-from rasft.config import Config, EngineWatchConfig, PromptConfig
+from rasft import plugins
+from rasft.config import files as config_files
+from rasft.config.settings import Config, EngineWatchConfig, PromptConfig
 from rasft.decoding import engine_choice
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling
 from rasft.decoding.hosted_engine import HostedEngine
 from rasft.decoding.one_engine import OneEngine
-from rasft.engines import Completion, EngineOptions, Request, Sampling
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger
 from rasft.ledger.store import Store
-from rasft.prompts import Renderer
+from rasft.models.language_model import load_tokenizer
+from rasft.models.renderer import Renderer
 from rasft.records import Problem, Rollout
-from rasft.training.language_model import load_tokenizer
+from rasft.stages import sampling
 from tests import tiny_model
 
 PROBLEMS = [Problem(id=f"p{i}", prompt=f"What is {i} + 3?", verifier="math") for i in range(5)]
@@ -71,9 +73,9 @@ class Faulty:
 def sample(
     problems: Sequence[Problem], renderer: Renderer, engine, samples: int = 3, run_seed: int = 1
 ) -> list[Rollout]:
-    wanted = rollout.each(problems, range(samples))
-    drawn = rollout.sample(wanted, renderer, engine, SAMPLING, run_seed)
-    return rollout.in_order(problems, drawn)
+    wanted = sampling.each(problems, range(samples))
+    drawn = sampling.sample(wanted, renderer, engine, SAMPLING, run_seed)
+    return sampling.in_order(problems, drawn)
 
 
 def refuse(drawn: list[Rollout]) -> list[Problem]:
@@ -86,7 +88,7 @@ def test_every_sample_of_every_problem_once_in_order(renderer, engine):
     assert keys == [(problem.id, index) for problem in PROBLEMS for index in range(3)]
     for row in rollouts:
         assert row.text == renderer.decode(row.token_ids)
-        assert row.seed == rollout.seed_of(1, row.problem_id, row.sample_index)
+        assert row.seed == sampling.seed_of(1, row.problem_id, row.sample_index)
         assert 1 <= len(row.token_ids) <= 8
 
 
@@ -108,9 +110,9 @@ def test_another_run_seed_draws_other_samples(renderer, engine):
 
 def test_seeds_are_stable_and_do_not_collide():
     """Fixed values: a changed hash would silently change every stored rollout's key."""
-    assert rollout.seed_of(7, "p1", 0) == 4015413321299787689
+    assert sampling.seed_of(7, "p1", 0) == 4015413321299787689
     seeds = {
-        rollout.seed_of(s, p, k) for s in range(10) for p in ("1", "11", "1:1") for k in range(20)
+        sampling.seed_of(s, p, k) for s in range(10) for p in ("1", "11", "1:1") for k in range(20)
     }
     assert len(seeds) == 600
     assert all(0 <= seed < 2**63 for seed in seeds)
@@ -126,7 +128,7 @@ def test_an_engine_that_loses_or_repeats_a_sample_fails_loudly(renderer, indices
 
 def test_a_prompt_without_room_is_dropped_and_said(renderer):
     long = Problem(id="long", prompt="x" * 300, verifier="math")
-    fitting, dropped = rollout.split_by_room([PROBLEMS[0], long], renderer, 128)
+    fitting, dropped = sampling.split_by_room([PROBLEMS[0], long], renderer, 128)
     assert fitting == [PROBLEMS[0]]
     (row,) = dropped
     tokens = len(renderer.prompt_ids(long))
@@ -139,7 +141,7 @@ def test_roll_out_keeps_to_the_token_limit(renderer, folder):
     long = Problem(id="long", prompt="x" * 300, verifier="math")
     settings = configuration(folder, samples_per_problem=2, max_new_tokens=1000)
     problems = [*PROBLEMS, long]
-    rollouts, dropped, sampler = rollout.roll_out(
+    rollouts, dropped, sampler = sampling.draw_rollouts(
         settings, problems, renderer, folder, NO_LEDGER, refuse
     )
     assert [row.problem_id for row in dropped] == ["long"]
@@ -151,7 +153,7 @@ def test_roll_out_keeps_to_the_token_limit(renderer, folder):
 
 def test_a_second_stage_draws_what_full_k_would_have(renderer, folder):
     """Two of four samples first, then two more of the problems that are asked for."""
-    full, _, _ = rollout.roll_out(
+    full, _, _ = sampling.draw_rollouts(
         configuration(folder, samples_per_problem=4), PROBLEMS, renderer, folder, NO_LEDGER, refuse
     )
     staged = configuration(folder, samples_per_problem=4, adaptive={"first": 2, "more": 2})
@@ -161,7 +163,7 @@ def test_a_second_stage_draws_what_full_k_would_have(renderer, folder):
         seen.extend(sorted((row.problem_id, row.sample_index) for row in drawn))
         return PROBLEMS[1:3]
 
-    rows, _, _ = rollout.roll_out(staged, PROBLEMS, renderer, folder, NO_LEDGER, further)
+    rows, _, _ = sampling.draw_rollouts(staged, PROBLEMS, renderer, folder, NO_LEDGER, further)
     assert seen == [(problem.id, index) for problem in PROBLEMS for index in range(2)]
     wanted = [row for row in full if row.sample_index < 2 or row.problem_id in ("p1", "p2")]
     assert rows == wanted
@@ -169,7 +171,7 @@ def test_a_second_stage_draws_what_full_k_would_have(renderer, folder):
 
 def test_nothing_to_roll_out_starts_no_engine(renderer, folder):
     settings = configuration(folder)
-    rollouts, dropped, _ = rollout.roll_out(settings, [], renderer, folder, NO_LEDGER, refuse)
+    rollouts, dropped, _ = sampling.draw_rollouts(settings, [], renderer, folder, NO_LEDGER, refuse)
     assert (rollouts, dropped) == ([], [])
 
 
@@ -183,8 +185,8 @@ class NoEngine(OneEngine):
 def sampler(folder: Path, renderer: Renderer, root: Path, engine: OneEngine, **over):
     options = EngineOptions("float32", 128, max_sequences=4, stop_token_ids=(2,))
     plugin = plugins.load("engines", "transformers")
-    setup = rollout.Setup(plugin, folder, options, SAMPLING, run_seed=1, watch=EngineWatchConfig())
-    return rollout.Sampler(replace(setup, **over), renderer, Ledger(Store(str(root))), engine)
+    setup = sampling.Setup(plugin, folder, options, SAMPLING, run_seed=1, watch=EngineWatchConfig())
+    return sampling.Sampler(replace(setup, **over), renderer, Ledger(Store(str(root))), engine)
 
 
 @pytest.fixture(scope="module")
@@ -193,19 +195,19 @@ def drawn(renderer, folder, tmp_path_factory):
     root = tmp_path_factory.mktemp("ledger")
     with OneEngine() as engine:
         source = sampler(folder, renderer, root, engine)
-        rows = source.draw(rollout.each(PROBLEMS, range(2)))
-    return root, rollout.in_order(PROBLEMS, rows)
+        rows = source.draw(sampling.each(PROBLEMS, range(2)))
+    return root, sampling.in_order(PROBLEMS, rows)
 
 
 def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, drawn, tmp_path):
     root, first = drawn
-    wanted = rollout.each(PROBLEMS, range(2))
+    wanted = sampling.each(PROBLEMS, range(2))
     shard = sampler(folder, renderer, root, NoEngine())
-    assert rollout.in_order(PROBLEMS, shard.draw(wanted[1::2])) == first[1::2]
+    assert sampling.in_order(PROBLEMS, shard.draw(wanted[1::2])) == first[1::2]
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     with OneEngine() as engine:
         larger = sampler(folder, renderer, tmp_path, engine)
-        more = rollout.in_order(PROBLEMS, larger.draw(rollout.each(PROBLEMS, range(3))))
+        more = sampling.in_order(PROBLEMS, larger.draw(sampling.each(PROBLEMS, range(3))))
     assert [row for row in more if row.sample_index < 2] == first
     (work,) = larger.ledger.work("rollout")
     assert (work.reused, work.made) == (10, 5)

@@ -1,7 +1,8 @@
 """What changes from round to round, and what must not."""
 
-from rasft import config_files, rounds
-from rasft.config import Config
+from rasft.config import files as config_files
+from rasft.config.settings import Config
+from rasft.stages import rounds
 
 
 def config(count: int) -> Config:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rasft.records import TrainingStep
-from rasft.training.log import describe
-from rasft.training.schedule import rate_factor
+from rasft.training.loop.log import describe
+from rasft.training.loop.schedule import rate_factor
 
 
 def test_cosine_after_warm_up() -> None:

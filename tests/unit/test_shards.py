@@ -3,7 +3,7 @@
 import pytest
 
 from rasft.errors import MachineError
-from rasft.shards import LostShard, check_tolerance, last_line
+from rasft.stages.shards import LostShard, check_tolerance, last_line
 
 LOST = [LostShard("rollout", str(n), "killed") for n in range(3)]
 

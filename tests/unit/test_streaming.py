@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from rasft.config import Config, QualityConfig
-from rasft.config_files import load
+from rasft.config.files import load
+from rasft.config.settings import Config, QualityConfig
 from rasft.method import aggregation, streaming
 from rasft.method.quality import (
     alike,

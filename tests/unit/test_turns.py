@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rasft.chat_config import ChatConfig
-from rasft.config import PromptConfig
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import PromptConfig
 from rasft.errors import UserError
-from rasft.prompts import Renderer, eos_token_ids, open_renderer
+from rasft.models.renderer import Renderer, eos_token_ids, open_renderer
 from tests import chat_models
 from tests.chat_models import EOS, GEMMA, GEMMA_TOKENS, ROLES
 

@@ -9,10 +9,12 @@ import pytest
 import tiny_model
 from transformers import AutoConfig
 
-from rasft import config_files, models, plugins
-from rasft.config import ModelConfig
+from rasft import plugins
+from rasft.config import files as config_files
+from rasft.config.settings import ModelConfig
 from rasft.data import rows
 from rasft.errors import UserError
+from rasft.models import folders, sources
 
 EVIL = "from pathlib import Path\nPath({marker!r}).write_text('ran')\n"
 
@@ -58,14 +60,14 @@ def with_code(tiny: Path, folder: Path, model_type: str) -> tuple[Path, Path]:
 def test_a_model_that_needs_its_own_code_is_refused(tiny: Path, tmp_path: Path) -> None:
     folder, marker = with_code(tiny, tmp_path / "model", "evil")
     with pytest.raises(UserError, match=r"brings its own code.*model_type 'evil'"):
-        models.resolve(ModelConfig(path=str(folder)))
+        sources.resolve(ModelConfig(path=str(folder)))
     assert not marker.exists()
 
 
 def test_the_code_beside_a_known_model_never_runs(tiny: Path, tmp_path: Path) -> None:
     folder, marker = with_code(tiny, tmp_path / "model", "llama")
-    assert models.resolve(ModelConfig(path=str(folder))) == folder
-    from rasft.training import language_model
+    assert sources.resolve(ModelConfig(path=str(folder))) == folder
+    from rasft.models import language_model
 
     assert type(AutoConfig.from_pretrained(folder)).__name__ == "LlamaConfig"
     assert type(language_model.load_model(folder)).__name__ == "LlamaForCausalLM"
@@ -80,16 +82,16 @@ def test_code_is_not_even_fetched_from_the_hub(monkeypatch: pytest.MonkeyPatch, 
         return str(tiny)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
-    models.resolve(ModelConfig(path="owner/model", revision="a" * 40))
+    sources.resolve(ModelConfig(path="owner/model", revision="a" * 40))
     assert asked["revision"] == "a" * 40
     assert not any(Path("modeling_evil.py").match(pattern) for pattern in asked["patterns"])
 
 
 def test_another_model_than_the_pinned_one_is_refused(tiny: Path) -> None:
-    right = models.fingerprint(tiny)
-    assert models.resolve(ModelConfig(path=str(tiny), fingerprint=right)) == tiny
+    right = folders.fingerprint(tiny)
+    assert sources.resolve(ModelConfig(path=str(tiny), fingerprint=right)) == tiny
     with pytest.raises(UserError, match=f"model.fingerprint is 0+, and the model .*{right}"):
-        models.resolve(ModelConfig(path=str(tiny), fingerprint="0" * 64))
+        sources.resolve(ModelConfig(path=str(tiny), fingerprint="0" * 64))
 
 
 # One of them says in its file why no commit could be checked.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rasft.config import WeightingConfig
+from rasft.config.settings import WeightingConfig
 from rasft.method.weighting import group_weights
 
 PAPER = WeightingConfig(variant="paper")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rasft.worker_process import WorkerLimits
-from rasft.workers import WorkerDied, WorkerFailed, WorkerPool, WorkerTimeout
+from rasft.workers.pool import WorkerDied, WorkerFailed, WorkerPool, WorkerTimeout
+from rasft.workers.process import WorkerLimits
 
 
 def pool(target: str, workers: int = 1, deadline: float = 1.0, memory: int = 512) -> WorkerPool:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from rasft.errors import UserError
-from rasft.training.example_store import ExampleStore
-from rasft.training.forward import response_logps
-from rasft.training.jobs import EXAMPLES, read_job
-from rasft.training.language_model import load_model, load_tokenizer
+from rasft.models.language_model import load_model, load_tokenizer
+from rasft.training.model.forward import response_logps
 from rasft.training.preflight.agreement import engine_agrees, references_agree, reload_agrees
 from rasft.training.preflight.checks import Check
 from rasft.training.preflight.gradients import cuts_agree
 from rasft.training.preflight.labels import labels_are_right, lengths_of
 from rasft.training.preflight.ranks import ranks_agree
+from rasft.training.storage.example_store import ExampleStore
+from rasft.training.storage.jobs import EXAMPLES, read_job
 
 ROWS = 8  # that are trained on, in several cuts
 

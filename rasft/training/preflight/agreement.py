@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from rasft.engines import EngineOptions, Request, Sampling
+from rasft.decoding.engine import EngineOptions, Request, Sampling
+from rasft.models.language_model import load_model, save_checked
 from rasft.records import TrainingExample
-from rasft.training.attention import PACKED
-from rasft.training.batching import collate
-from rasft.training.forward import ResponseLogps
-from rasft.training.jobs import TrainingJob
-from rasft.training.language_model import load_model, save_checked
+from rasft.training.loop.batching import collate
+from rasft.training.model.attention import PACKED
+from rasft.training.model.forward import ResponseLogps
 from rasft.training.preflight.checks import Check
+from rasft.training.storage.jobs import TrainingJob
 
 # Nats. The reference is a mean over tokens; a greedy token may fall behind the trainer's best by
 # what rounding of the compute dtype moves a log-prob.

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from rasft import plugins
 from rasft.losses import LossSettings, uses_kl
+from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.attention import PACKED
-from rasft.training.batching import collate
-from rasft.training.forward import ResponseLogps, loss_inputs, response_logps
-from rasft.training.jobs import TrainingJob
-from rasft.training.language_model import load_model
+from rasft.training.loop.batching import collate
+from rasft.training.model.attention import PACKED
+from rasft.training.model.forward import ResponseLogps, loss_inputs, response_logps
 from rasft.training.preflight.checks import Check
+from rasft.training.storage.jobs import TrainingJob
 
 TOLERANCE = 1e-4  # relative, fp32
 

@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from rasft.training.batching import collate
-from rasft.training.example_store import ExampleStore
+from rasft.training.loop.batching import collate
 from rasft.training.preflight.checks import Check
+from rasft.training.storage.example_store import ExampleStore
 
 MOST_ROWS = 1000  # whose labels are looked at
 BINS = 8  # of the histogram of lengths

@@ -15,10 +15,10 @@ from torch import Tensor
 from rasft import tables
 from rasft.errors import MachineError
 from rasft.records import TrainingExample
-from rasft.training import command_line
-from rasft.training.jobs import GRADIENT, TrainingJob, write_job
+from rasft.training.launch import command_line
 from rasft.training.preflight.checks import Check
 from rasft.training.preflight.gradients import close
+from rasft.training.storage.jobs import GRADIENT, TrainingJob, write_job
 
 RANKS = 2
 SECONDS = 1800.0
@@ -42,7 +42,7 @@ def ranks_agree(
 
 
 def _gradient(folder: Path, job: TrainingJob) -> Tensor:
-    program = command_line.command(folder, job.training, "rasft.training.gradient")
+    program = command_line.command(folder, job.training, "rasft.training.loop.gradient")
     done = subprocess.run(
         program,
         env=command_line.environment(RANKS),

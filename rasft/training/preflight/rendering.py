@@ -5,7 +5,7 @@ A template that leaves a choice open is refused when its renderer is made, so th
 
 from __future__ import annotations
 
-from rasft.prompts import Renderer
+from rasft.models.renderer import Renderer
 from rasft.training.preflight.checks import Check
 
 

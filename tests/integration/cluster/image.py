@@ -17,7 +17,7 @@ from pathlib import Path
 
 from docker.errors import ImageNotFound
 
-from rasft.models import cache_folder
+from rasft.paths import cache_folder
 from sandbox import image as sandbox_image
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,1 @@
+"""Whether two shapes of math answers say the same."""

@@ -1,0 +1,344 @@
+"""The typed configuration: every value of a run, documented where it is declared.
+
+`config_files` reads YAML into it. Annotations carry the limits, comments the meaning and the units.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from rasft import plugins
+from rasft.config.chat import ChatConfig
+from rasft.config.resources import ResourcesConfig
+from rasft.config.section import Count, Positive, Section, Share
+
+REINFORCEMENT = ("grpo", "dapo")  # methods that train on rewards instead of examples
+
+
+def _plugin(kind: plugins.Kind, *others: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in (*plugins.names(kind), *others):
+            raise ValueError(plugins.unknown(kind, name))
+        return name
+
+    return AfterValidator(check)
+
+
+class ModelConfig(Section):
+    """The starting model, which is the policy and (after any warm-up) the frozen reference."""
+
+    path: str  # a Hugging Face folder, a hub id, or "embedded:smollm2-135m"
+    revision: str | None = None  # hub only: the commit to load
+    fingerprint: str | None = None  # sha256 of config and weights; a run stops at any other
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"  # of compute, not of weights
+
+
+class SourceConfig(Section):
+    """One dataset or benchmark and how much of it to take."""
+
+    name: str
+    limit: Count | None = None  # rows; null takes all
+    samples: Count | None = None  # benchmarks: overrides evaluation.samples_per_problem
+    options: dict[str, Any] = {}  # the plugin's own settings
+
+
+class DatasetConfig(SourceConfig):
+    """One training dataset."""
+
+    name: Annotated[str, _plugin("datasets")]
+
+
+class BenchmarkConfig(SourceConfig):
+    """One evaluation benchmark."""
+
+    name: Annotated[str, _plugin("benchmarks")]
+
+
+class DataConfig(Section):
+    """The training problems."""
+
+    datasets: tuple[DatasetConfig, ...] = Field(min_length=1)
+    max_tokens: Count = 2048  # prompt and expert response; longer rows are dropped and counted
+    decontaminate: bool = True  # drop problems that share a 13-gram run with a benchmark
+    # drop problems that repeat an earlier one: shared 5-word shingles, with equal gold; null: keep
+    near_duplicates: Share | None = 0.8
+    score_shards: Count = 1  # parallel tasks of the score step
+
+
+class Exchange(Section):
+    """One worked example in the prompt."""
+
+    user: str
+    assistant: str
+
+
+class PromptConfig(Section):
+    """What stands before the problem in the chat."""
+
+    system: str = ""
+    few_shot: tuple[Exchange, ...] = ()
+
+
+class WarmupConfig(Section):
+    """A short expert-only stage for a model that does not yet answer in the required form."""
+
+    problems: Count  # taken from the training problems
+    epochs: Positive = 1.0
+    learning_rate: Positive = 5e-5
+    batch_size: Count = 16  # sequences an optimizer step
+
+
+class AdaptiveConfig(Section):
+    """Two-stage sampling: `first` for all, `more` where the weights could still change."""
+
+    first: Count  # K1
+    more: Count  # K2
+    threshold: Annotated[float, Field(ge=0)] = 0.1  # expected change of a group's weights
+
+
+class PosteriorConfig(Section):
+    """The Beta posterior of each problem's solvability, carried over rounds."""
+
+    prior: tuple[Positive, Positive] = (0.5, 0.5)  # Beta(correct, incorrect) before any rollout
+    discount: Share = 0.5  # share of a round's evidence that the next one keeps
+
+
+class EngineWatchConfig(Section):
+    """When an engine counts as broken, and how often it is replaced."""
+
+    start_seconds: Positive = 1800.0  # to load a model; then it is killed
+    silence_seconds: Positive = 300.0  # with neither a step nor a sample; then it is killed
+    restarts: Annotated[int, Field(ge=0)] = 2  # of one task, beside those on the memory ladder
+
+
+class RolloutConfig(Section):
+    """Sampling from the current policy."""
+
+    engine: Annotated[str, _plugin("engines", "auto")] = "auto"  # auto: vllm where it fits
+    shards: Count = 1  # parallel rollout tasks
+    max_failed_shards: Annotated[int, Field(ge=0)] = 0  # the run goes on without; see the report
+    samples_per_problem: Count = 3  # K
+    temperature: Annotated[float, Field(ge=0)] = 0.9
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    repetition_penalty: Positive = 1.1
+    max_new_tokens: Count = 1024
+    max_sequences: Count = 128  # sampled side by side
+    batch_invariant: bool = False  # vllm on a GPU: what is sampled beside changes no sample; slower
+    adaptive: AdaptiveConfig | None = None  # null: K samples of every problem
+    posterior: PosteriorConfig = PosteriorConfig()
+    watch: EngineWatchConfig = EngineWatchConfig()
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> RolloutConfig:
+        if self.adaptive and self.adaptive.first + self.adaptive.more != self.samples_per_problem:
+            raise ValueError("adaptive first + more must equal samples_per_problem")
+        return self
+
+
+class QualityConfig(Section):
+    """Near-duplicate and text filters; the defaults suit long solutions (arXiv 2606.07006)."""
+
+    duplicate_similarity: Share = 0.82  # 3-gram Jaccard with an earlier kept rollout
+    min_characters: Annotated[int, Field(ge=0)] = 20
+    min_format_characters: Annotated[int, Field(ge=0)] = 80  # of a valid format
+    shortcut_characters: Annotated[int, Field(ge=0)] = 120  # a boxed answer shorter than this
+    require_reasoning: bool = True  # a valid format shows a sign of reasoning
+    max_punctuation: Share = 0.42
+    loop_words: Count = 8  # a phrase of this many words ...
+    loop_repeats: Count = 3  # ... so often is a loop
+    negative_similarity: Share = 0.88  # an incorrect rollout this near a correct one is dropped
+    negative_target_similarity: Share = 0.45  # those nearest to this are kept first
+
+
+class WeightingConfig(Section):
+    """From a group's rewards to its weights (arXiv 2606.07006)."""
+
+    variant: Literal["paper", "reference"] = "paper"  # what a fully solved problem gets
+    reward_max: float = 3.0  # expert reward at solvability 0
+    reward_min: float = 1.0  # expert reward at solvability 1
+    alpha: Positive = 0.4  # temperature of tanh(alpha z)
+    rollout_coefficient: Share = 0.25
+    rollout_floor: Share = 0.02
+    rollout_cap: Share = 0.15
+    expert_floor: Share = 0.02  # paper variant: expert weight of a solved problem, times c
+    max_negative_keep: Annotated[int, Field(ge=0)] = 3
+
+    @model_validator(mode="after")
+    def _ordered(self) -> WeightingConfig:
+        if self.reward_max < self.reward_min:
+            raise ValueError("reward_max must be at least reward_min")
+        if self.rollout_cap < self.rollout_floor:
+            raise ValueError("rollout_cap must be at least rollout_floor")
+        return self
+
+
+class RouterConfig(Section):
+    """Which problems get rollouts."""
+
+    kind: Literal["all", "quantile_window"] = "all"
+    easy_quantile: Share = 0.10
+    start_quantiles: tuple[Share, Share] = (0.20, 0.45)
+    end_quantiles: tuple[Share, Share] = (0.50, 0.75)
+    ceiling_quantile: Share = 0.90
+    main_rollout_ratio: Share = 0.35
+    hard_probe_ratio: Share = 0.03
+    progress: Share = 0.0  # where in training this round stands: moves the window
+
+
+class MathVerifierConfig(Section):
+    """Math answers, judged in killable worker processes."""
+
+    workers: Count | None = None  # null: one for each core
+    deadline_seconds: Positive = 2.0  # wall clock; then the worker is killed and replaced
+    memory_mb: Count = 1024  # of one worker
+    format: Literal["boxed", "stated"] = "boxed"  # "stated" also takes "the answer is ..."
+    cache: bool = True
+
+
+class PythonVerifierConfig(Section):
+    """Python programs, judged in warm Docker containers."""
+
+    containers: Count | None = None  # null: one for each core
+    in_flight_per_container: Count = 8
+    cpu_seconds: Positive = 6.0
+    wall_seconds: Positive = 20.0
+    memory_mb: Count = 512
+    runtime: Literal["runsc"] | None = None  # gVisor, where Docker has it
+    base_image: str | None = None  # null: sandbox/Dockerfile's default
+    keep_output: bool = False  # also return the last 2 kB that a program printed
+
+
+class VerificationConfig(Section):
+    """Settings of each verifier."""
+
+    math: MathVerifierConfig = MathVerifierConfig()
+    python: PythonVerifierConfig = PythonVerifierConfig()
+
+
+class LoraSettings(Section):
+    """Low-rank adapters in place of all weights; the trained model has them merged in."""
+
+    rank: Count = 16
+    alpha: Count = 32  # the adapters' output is scaled by alpha / rank
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of the adapters' input
+    target_modules: tuple[str, ...] = ()  # names of linear layers; empty: all but the head
+    quantize: Literal["nf4"] | None = None  # QLoRA: 4-bit base weights; a GPU and the extra [qlora]
+
+
+class TrainingConfig(Section):
+    """The optimizer and the loss."""
+
+    method: Annotated[str, _plugin("losses", *REINFORCEMENT)] = "rasft"
+    loss: dict[str, float] = {}  # the method's constants, see rasft.losses.LossSettings
+    epochs: Positive = 1.0
+    max_steps: Count | None = None  # end after so many optimizer steps; null: after the epochs
+    learning_rate: Positive = 5e-5
+    warmup_steps: Annotated[int, Field(ge=0)] = 4
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Positive = 1.0
+    batch_size: Count = 256  # sequences an optimizer step, over all processes
+    micro_batch_tokens: Count = 8192  # tokens of one forward pass, with padding if not packed
+    packing: bool = True  # sequences end to end in one row, each attending to itself alone
+    denominator: Literal["global", "micro_batch"] = "global"  # of the token loss
+    lora: LoraSettings | None = None  # null trains all weights
+    gradient_checkpointing: bool = False
+    compile: bool = False  # torch.compile each decoder layer: worth its time in long trainings
+    spike_factor: Annotated[float, Field(gt=1)] | None = 4.0  # times the usual NLL: stop; null: no
+    preflight: bool = False  # check model, rows and gradients before the first step
+    checkpoint_minutes: Positive = 10.0  # save the training's state this often ...
+    checkpoint_steps: Count | None = None  # ... or this often, whichever comes first
+    checkpoints_kept: Count = 2  # the newest ones; all are removed once the model is saved
+    trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
+    launcher: str = "ddp"  # a file of configs/accelerate/
+    processes: Count | None = None  # on each node; null: one for each GPU, or one on the CPU
+    nodes: Count = 1  # machines: several are for flows/rasft_nodes_flow.py and sft_nodes_flow.py
+
+
+class ReinforcementConfig(Section):
+    """Reinforcement learning from verified answers: grpo and dapo, which read `training` too.
+
+    `training.batch_size` is the sequences of an optimizer step, so group_size times its problems.
+    """
+
+    group_size: Annotated[int, Field(ge=2)] = 8  # responses to a problem
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_new_tokens: Count = 1024
+    kl_weight: Annotated[float, Field(ge=0)] = 0.0  # beta; 0 keeps no reference in memory
+    clip_low: Share = 0.2  # the ratio is clipped to [1 - clip_low, 1 + clip_high]
+    clip_high: Share = 0.2  # dapo: 0.28
+    resamples: Annotated[int, Field(ge=0)] = 3  # dapo: rounds more, for groups that teach something
+    micro_batch: Count = 8  # sequences of one forward pass
+    vllm_memory_share: Share = 0.3  # of the GPU, where vllm samples beside the training
+
+
+class EvaluationConfig(Section):
+    """The benchmarks and how they are sampled."""
+
+    benchmarks: tuple[BenchmarkConfig, ...] = ()
+    samples_per_problem: Count = 16
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_new_tokens: Count = 1024
+    max_failed_benchmarks: Annotated[int, Field(ge=0)] = 0  # as rollout.max_failed_shards
+    skip_unavailable: bool = False  # a benchmark with no data here is skipped and reported
+    bootstrap_samples: Count = 10_000
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+
+class ScheduleConfig(Section):
+    """When a champion is trained anew, and what a candidate must show (flows/retrain_flow.py)."""
+
+    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")] | None = None  # "minute hour day ..."
+    timezone: str | None = None  # of cron, such as "Europe/Berlin"; null: the cluster's
+    event: str | None = None  # the Argo event that tells of new data
+    only_new_data: bool = True  # a tick with the champion's own training problems ends at once
+    champion: str | None = None  # the pointer file, local or fsspec; null: in the cache, by name
+    margin: Share = 0.02  # how far one benchmark may fall, as a share of 1 ...
+    margins: dict[str, Share] = {}  # ... and for single benchmarks, by name
+    min_problems: Count = 30  # judged for both, over all benchmarks; fewer cannot tell
+
+
+class LedgerConfig(Section):
+    """The store of every sample, verdict, score and training: nothing in it is made again."""
+
+    enabled: bool = True
+    path: str | None = None  # any fsspec address; null: $RASFT_LEDGER_DIR, else in the cache folder
+    flush_seconds: Positive = 60.0  # what a killed shard may lose; a file is written this often
+    trainings: bool = True  # also keep finished trainings, each with its model folder
+
+
+class ComparisonConfig(Section):
+    """Methods side by side, for flows/compare_flow.py."""
+
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
+    # Row -> the values laid over this config for it; training.method is the row's name if not said.
+    methods: dict[str, dict[str, Any]] = Field(min_length=1)
+
+
+class Config(Section):
+    """Every value of a run."""
+
+    name: str
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    rounds: Count = 1  # runs of a chain (flows/rounds_flow.py), each from the last checkpoint
+    model: ModelConfig
+    data: DataConfig
+    prompts: dict[str, PromptConfig]  # by verifier: "math", "python"
+    chat: ChatConfig = ChatConfig()
+    warmup: WarmupConfig | None = None
+    rollout: RolloutConfig = RolloutConfig()
+    quality: QualityConfig = QualityConfig()
+    weighting: WeightingConfig = WeightingConfig()
+    router: RouterConfig = RouterConfig()
+    verification: VerificationConfig = VerificationConfig()
+    training: TrainingConfig = TrainingConfig()
+    reinforcement: ReinforcementConfig = ReinforcementConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    comparison: ComparisonConfig | None = None
+    schedule: ScheduleConfig = ScheduleConfig()
+    resources: ResourcesConfig = ResourcesConfig()

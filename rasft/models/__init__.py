@@ -1,0 +1,1 @@
+"""Where a model comes from, and how problems become its prompts and responses."""

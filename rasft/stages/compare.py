@@ -1,0 +1,151 @@
+"""Methods side by side: each cell's config, and its training from what the cells of a seed share.
+
+A cell is a method under a seed. The cells of a seed start from the same policy and train on the
+same problems, expert scores, rollouts and verdicts, so a difference between two of them comes from
+the method. Methods that train on the same rows see them in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rasft import tables
+from rasft.config.files import build, merge
+from rasft.config.settings import ComparisonConfig, Config
+from rasft.errors import UserError
+from rasft.records import BenchmarkResult, MethodResult
+from rasft.stages import (
+    collect,
+    evaluate,
+    reinforce,
+    rollout,
+    route,
+    score,
+    train,
+    training_method,
+    verify,
+)
+from rasft.stages.train import Trained
+from rasft.stages.training_method import trains_on
+
+MAY_DIFFER = ("training", "reinforcement", "weighting", "quality")
+START = ""  # the cell of the models that a seed starts from
+ROWS = {"base": "base", "warmed_up": "warm-up"}  # their rows, by checkpoint
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the cells of one seed have in common: tables of Problem, SequenceScore, ... rows."""
+
+    problems: pa.Table
+    expert_scores: pa.Table
+    routes: pa.Table | None = None  # None where no method of the comparison trains on rollouts
+    rollouts: pa.Table | None = None
+    rollout_scores: pa.Table | None = None
+    verdicts: pa.Table | None = None
+
+
+def of(config: Config) -> ComparisonConfig:
+    """The comparison of a config. Raises UserError where it has none, or one that cannot be run."""
+    comparison = config.comparison
+    if comparison is None:
+        raise UserError(f"config {config.name!r} compares nothing: add a section 'comparison'")
+    if len(set(comparison.seeds)) < len(comparison.seeds):
+        raise UserError(f"comparison.seeds = {list(comparison.seeds)} names a seed twice")
+    for method in comparison.methods:
+        made = cell(config, method, comparison.seeds[0])
+        training_method.check_launch(made.training, several=False)
+    return comparison
+
+
+def seeded(config: Config, seed: int) -> Config:
+    """What holds for all cells of a seed."""
+    data = config.data.model_copy(update={"score_shards": 1})
+    rollout = config.rollout.model_copy(update={"shards": 1})
+    shared = {"seed": seed, "data": data, "rollout": rollout, "comparison": None}
+    return config.model_copy(update=shared)
+
+
+def cell(config: Config, method: str, seed: int) -> Config:
+    """The whole config of one cell, named after its row. Raises UserError with one clear message.
+
+    Only what belongs to the method may differ: the rest is what makes cells comparable.
+    """
+    comparison = config.comparison
+    over: Mapping[str, Any] = comparison.methods[method] if comparison else {}
+    where = f"comparison.methods.{method}"
+    if method in ROWS.values() or not method:
+        raise UserError(f"{where}: this name is taken by a model that the methods start from")
+    if strangers := sorted(set(over) - set(MAY_DIFFER)):
+        raise UserError(f"{where}: {strangers[0]!r} must be the same for all methods; only "
+                        f"{', '.join(MAY_DIFFER)} may differ")  # fmt: skip
+    named = merge({"name": method, "training": {"method": method}}, over)
+    return build(merge(seeded(config, seed).model_dump(mode="json"), named), where)
+
+
+def need_rollouts(config: Config) -> bool:
+    """Whether a method of the comparison trains on rollouts that are sampled beforehand."""
+    comparison = of(config)
+    kinds = {
+        trains_on(cell(config, name, comparison.seeds[0]).training.method)
+        for name in comparison.methods
+    }
+    return bool(kinds - {"expert", training_method.REWARDS})
+
+
+def share(config: Config, problems: pa.Table, policy: Path, with_rollouts: bool) -> Shared:
+    """Score the experts under the policy and, where wanted, sample and verify rollouts."""
+    scores, _ = score.score_experts(config, problems, policy, shard=0)
+    if not with_rollouts:
+        return Shared(problems, scores)
+    routes = route.route(config, scores)
+    sampled = rollout.roll_out(config, problems, routes, policy, shard=0)
+    verdicts, _ = verify.verify(config, problems, sampled.rollouts)
+    return Shared(problems, scores, routes, sampled.rollouts, sampled.scores, verdicts)
+
+
+def train_cell(config: Config, shared: Shared, policy: Path, folder: Path) -> Trained:
+    """Train one cell by its method."""
+    kind = trains_on(config.training.method)
+    if kind == training_method.REWARDS:
+        return reinforce.reinforce(config, shared.problems, policy, folder)
+    scores = shared.expert_scores
+    if kind == "expert" or shared.rollouts is None:
+        groups = collect.expert_groups(config, shared.problems)
+    else:
+        groups = collect.group(config, shared.routes, shared.rollouts, shared.verdicts)
+        scores = tables.concat([scores, shared.rollout_scores])
+    rows = collect.examples(config, shared.problems, groups, scores, policy)
+    return train.train(config, rows, policy, folder)
+
+
+def account(trained: Trained) -> dict[str, Any]:
+    """What a cell tells of its training."""
+    return {**trained.summary, "fingerprint": trained.checkpoint.fingerprint}
+
+
+def evaluate_cell(
+    config: Config,
+    method: str,
+    benchmarks: Mapping[str, pa.Table],
+    checkpoints: Mapping[str, Path],
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """All benchmarks under the checkpoints of one cell: MethodResult rows, and the manifests."""
+    rows: list[MethodResult] = []
+    manifests = []
+    for benchmark, problems in benchmarks.items():
+        found, made_by, _ = evaluate.evaluate(config, benchmark, problems, checkpoints)
+        rows += [
+            MethodResult(**vars(row), method=ROWS.get(row.checkpoint, method), seed=config.seed)
+            for row in tables.from_table(found, BenchmarkResult)
+        ]
+        manifests += [
+            {**manifest, "method": ROWS.get(manifest["checkpoint"], method), "seed": config.seed}
+            for manifest in made_by
+        ]
+    return tables.to_table(rows, MethodResult), manifests

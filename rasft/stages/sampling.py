@@ -1,0 +1,271 @@
+"""Problems x engine -> rollouts.
+
+Each sample has a seed of its own, made from (run seed, problem id, sample index) alone: neither
+the order of the problems nor the number of shards changes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rasft.config.settings import Config, EngineWatchConfig, RolloutConfig
+from rasft.decoding import determinism, engine_choice
+from rasft.decoding.engine import Completion, Engine, EngineOptions, Request, Sampling, room
+from rasft.decoding.one_engine import OneEngine
+from rasft.errors import MachineError
+from rasft.ledger import Ledger
+from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_key
+from rasft.ledger.table import Shelf
+from rasft.models import folders
+from rasft.models.renderer import Renderer
+from rasft.progress import track
+from rasft.records import Dropped, Problem, Rollout
+
+Wanted = tuple[Problem, int]  # a sample: the problem and the sample index
+Name = tuple[str, int]  # the same by the problem's id
+
+
+def draw_rollouts(
+    config: Config,
+    problems: Sequence[Problem],
+    renderer: Renderer,
+    policy: Path,
+    ledger: Ledger,
+    further: Callable[[list[Rollout]], list[Problem]],
+) -> tuple[list[Rollout], list[Dropped], str]:
+    """Sample K responses of each problem: rollouts by problem and index, what had no room, and
+    which engine drew them. What the ledger holds is taken from there.
+
+    With `rollout.adaptive`, K1 of each, and K2 more of the problems that `further` names after it
+    has seen the first ones. A rollout's prompt and response share `data.max_tokens`: a longer one
+    could not be trained on.
+    """
+    settings = config.rollout
+    context = min(config.data.max_tokens, context_tokens(policy))
+    fitting, dropped = split_by_room(problems, renderer, context)
+    plugin, sampler = engine_choice.choose(settings.engine)
+    options = EngineOptions(
+        dtype=config.model.dtype,
+        max_model_len=context,
+        max_sequences=settings.max_sequences,
+        stop_token_ids=renderer.stop_token_ids,
+        batch_invariant=settings.batch_invariant,
+    )
+    if options.batch_invariant:
+        determinism.check_invariance(plugin.NAME, engine_choice.gpu_missing() is None)
+    sampling = Sampling(
+        settings.temperature,
+        settings.top_p,
+        settings.max_new_tokens,
+        settings.repetition_penalty,
+    )
+    setup = Setup(plugin, policy, options, sampling, config.seed, settings.watch)
+    with OneEngine() as engine:
+        source = Sampler(setup, renderer, ledger, engine)
+        first, all_of_them = _stages(settings)
+        drawn = source.draw(each(fitting, first))
+        if len(first) < len(all_of_them):
+            drawn += source.draw(each(further(drawn), all_of_them[len(first) :]))
+        said = "; ".join([sampler, determinism.statement(options), *source.notes])
+        return in_order(fitting, drawn), dropped, said
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What samples depend on beside the prompts."""
+
+    plugin: Any  # the engine's module
+    policy: Path  # the model folder
+    options: EngineOptions
+    sampling: Sampling
+    run_seed: int
+    watch: EngineWatchConfig
+
+    def source(self) -> SampleSource:
+        """Under which the ledger keeps the samples."""
+        return SampleSource(
+            checkpoint=folders.fingerprint(self.policy),
+            engine=determinism.version(self.plugin.version(), self.options),
+            dtype=self.options.dtype,
+            temperature=self.sampling.temperature,
+            top_p=self.sampling.top_p,
+            repetition_penalty=self.sampling.repetition_penalty,
+            stop_token_ids=self.options.stop_token_ids,
+        )
+
+
+class Sampler:
+    """Samples of one policy: from the ledger, else from an engine that is started on first need.
+
+    What the engine draws goes into the ledger while it is drawn, so a killed shard keeps it.
+    """
+
+    def __init__(self, setup: Setup, renderer: Renderer, ledger: Ledger, engine: OneEngine):
+        self.setup, self.renderer, self.ledger, self._engine = setup, renderer, ledger, engine
+        self.notes: list[str] = []  # what was not as it should be with the engine
+
+    def draw(self, wanted: Sequence[Wanted]) -> list[Rollout]:
+        """The wanted rollouts, in no particular order. Raises MachineError as `sample` does."""
+        if not wanted:
+            return []
+        keys = self._keys(wanted)
+        with self.ledger.samples(self._source) as shelf:
+            rows = shelf.find(keys.values())
+            found = {sample: rows[key] for sample, key in keys.items() if key in rows}
+            missing = [(row, index) for row, index in wanted if (row.id, index) not in found]
+            self.ledger.count("samples", reused=len(found), made=len(missing))
+            known = [self._rollout(name, row) for (name, _), row in found.items()]
+            return known + list(self._make(missing, keys, shelf))
+
+    @cached_property
+    def _source(self) -> SampleSource:
+        return self.setup.source()
+
+    def _make(
+        self, missing: Sequence[Wanted], keys: Mapping[Name, str], shelf: Shelf[SampleRow]
+    ) -> Iterator[Rollout]:
+        if not missing:
+            return
+        problems = {problem.id: problem for problem, _ in missing}
+        self.ledger.remember(problems.values())
+        digests = {problem_id: problem_digest(row) for problem_id, row in problems.items()}
+        setup = self.setup
+        engine = self._engine.over(setup.plugin, str(setup.policy), setup.options, setup.watch)
+        self.notes = engine.notes
+        drawn = sample(missing, self.renderer, engine, setup.sampling, setup.run_seed)
+        for rollout in drawn:
+            shelf.put(
+                SampleRow(
+                    key=keys[rollout.problem_id, rollout.sample_index],
+                    problem=digests[rollout.problem_id],
+                    run_seed=setup.run_seed,
+                    **vars(rollout),
+                )
+            )
+            yield rollout
+
+    def _rollout(self, problem_id: str, row: SampleRow) -> Rollout:
+        """A sample of the ledger. Its text may have been stored without the prompt's thinking."""
+        text = self.renderer.decode(row.token_ids) if self.renderer.turn.thinking else row.text
+        return Rollout(
+            problem_id, row.sample_index, row.seed, row.token_ids, text, row.finish_reason
+        )
+
+    def _keys(self, wanted: Sequence[Wanted]) -> dict[Name, str]:
+        """The ledger's key of each wanted sample."""
+        prompts = {problem.id: self.renderer.prompt_ids(problem) for problem, _ in wanted}
+        keys = {}
+        for problem, index in wanted:
+            request = Request(prompts[problem.id], seed_of(self.setup.run_seed, problem.id, index))
+            tokens = room(request, self.setup.options, self.setup.sampling)
+            keys[problem.id, index] = sample_key(request.prompt_ids, tokens, index, request.seed)
+        return keys
+
+
+def _stages(settings: RolloutConfig) -> tuple[range, range]:
+    """The sample indices of the first stage, and those of both."""
+    whole = range(settings.samples_per_problem)
+    return whole[: settings.adaptive.first] if settings.adaptive else whole, whole
+
+
+def context_tokens(model: Path) -> int:
+    """The longest sequence the model reads, in tokens; unbounded where its config has none."""
+    stated = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    tokens = stated.get("text_config", stated).get("max_position_embeddings")
+    return int(tokens or _default_context_tokens(model))
+
+
+def _default_context_tokens(model: Path) -> int:
+    """Where the config leaves it to the model's class, which takes seconds to import."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model).get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or 2**31)
+
+
+def split_by_room(
+    problems: Sequence[Problem], renderer: Renderer, context: int
+) -> tuple[list[Problem], list[Dropped]]:
+    """Problems whose prompt leaves room for a new token in `context` tokens, and the others."""
+    fitting, dropped = [], []
+    for problem in problems:
+        tokens = len(renderer.prompt_ids(problem))
+        if tokens < context:
+            fitting.append(problem)
+        else:
+            detail = f"its prompt has {tokens} tokens, the context {context}"
+            dropped.append(Dropped(problem.id, "no_room", detail))
+    return fitting, dropped
+
+
+def each(problems: Sequence[Problem], indices: Sequence[int]) -> list[Wanted]:
+    """The samples of these indices of every problem."""
+    return [(problem, index) for problem in problems for index in indices]
+
+
+def sample(
+    wanted: Sequence[Wanted],
+    renderer: Renderer,
+    engine: Engine,
+    sampling: Sampling,
+    run_seed: int,
+) -> Iterator[Rollout]:
+    """Yield the wanted rollouts as they finish.
+
+    Raises MachineError if the engine ends before every sample is there.
+    """
+    prompts = {problem.id: renderer.prompt_ids(problem) for problem, _ in wanted}
+    requests = [Request(prompts[p.id], seed_of(run_seed, p.id, index)) for p, index in wanted]
+    completions = track(
+        _whole(engine.generate(requests, sampling), len(requests)),
+        len(requests),
+        "sampling",
+        "samples",
+        tokens=lambda pair: len(pair[1].token_ids),
+    )
+    for number, completion in completions:
+        problem, index = wanted[number]
+        yield Rollout(
+            problem_id=problem.id,
+            sample_index=index,
+            seed=requests[number].seed,
+            token_ids=completion.token_ids,
+            text=renderer.decode(completion.token_ids),
+            finish_reason=completion.finish_reason,
+        )
+
+
+def in_order(problems: Sequence[Problem], rollouts: Iterable[Rollout]) -> list[Rollout]:
+    """Rollouts in the order of the problems, then of the sample index."""
+    place = {problem.id: number for number, problem in enumerate(problems)}
+    return sorted(rollouts, key=lambda rollout: (place[rollout.problem_id], rollout.sample_index))
+
+
+def seed_of(run_seed: int, problem_id: str, sample_index: int) -> int:
+    """The seed of one sample, in [0, 2**63): the same on every machine and for every layout.
+
+    >>> seed_of(7, "p1", 0)
+    4015413321299787689
+    """
+    key = f"{run_seed}:{sample_index}:{problem_id}".encode()
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1
+
+
+def _whole(
+    completions: Iterator[tuple[int, Completion]], total: int
+) -> Iterator[tuple[int, Completion]]:
+    """Pass completions through, and raise MachineError unless each index came exactly once."""
+    missing = set(range(total))
+    for number, completion in completions:
+        if number not in missing:
+            raise MachineError(f"the engine gave sample {number} twice, or was never asked for it")
+        missing.discard(number)
+        yield number, completion
+    if missing:
+        raise MachineError(f"the engine gave {total - len(missing)} of {total} samples")

@@ -1,0 +1,68 @@
+"""Expert responses and models in, their log-probabilities out: the reference's, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from rasft import plugins
+from rasft.config.settings import Config
+from rasft.ledger import Ledger, known_scores, open_ledger
+from rasft.ledger.known_scores import Response
+from rasft.models.renderer import open_renderer
+from rasft.records import (
+    EXPERT,
+    Problem,
+    SequenceScore,
+    Work,
+)
+from rasft.tables import from_table, shard_rows, to_table
+
+
+def score_experts(
+    config: Config, rows: pa.Table, policy: Path, shard: int
+) -> tuple[pa.Table, pa.Table]:
+    """Expert log-probabilities of one shard under the policy: SequenceScore rows, Work rows.
+
+    Under the starting policy they are the reference's, so one pass serves router and trainer.
+    """
+    renderer = open_renderer(policy, config.prompts, config.chat)
+    mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
+    sequences = [
+        (row.id, EXPERT, renderer.prompt_ids(row), renderer.response_ids(row.expert))
+        for row in mine
+    ]
+    ledger = open_ledger(config.ledger)
+    scores = score(config, policy, sequences, ledger)
+    return to_table(scores, SequenceScore), to_table(ledger.work("score"), Work)
+
+
+def read_experts(
+    config: Config, rows: pa.Table, policy: Path, shard: int
+) -> tuple[pa.Table, pa.Table]:
+    """As `score_experts`, but without log-probabilities for a method that reads none."""
+    if plugins.load("losses", config.training.method).USES_REFERENCE:
+        return score_experts(config, rows, policy, shard)
+    renderer = open_renderer(policy, config.prompts, config.chat)
+    mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
+    unscored = [SequenceScore(p.id, EXPERT, renderer.response_ids(p.expert), ()) for p in mine]
+    return to_table(unscored, SequenceScore), to_table([], Work)
+
+
+def score(
+    config: Config, folder: Path, sequences: Sequence[Response], ledger: Ledger
+) -> list[SequenceScore]:
+    """Scores under the model in `folder`, in the order of the sequences.
+
+    Found in the ledger, else made.
+    """
+    dtype, tokens = config.model.dtype, config.training.micro_batch_tokens
+
+    def make(missing: Sequence[Response]) -> list[SequenceScore]:
+        from rasft.training import scoring
+
+        return scoring.score(str(folder), missing, dtype, tokens)
+
+    return known_scores.score_or_find(folder, dtype, sequences, ledger, make)

@@ -1,0 +1,126 @@
+"""Weighted examples and a policy in, the trained model's folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rasft import tables
+from rasft.config.settings import Config, TrainingConfig
+from rasft.errors import UserError
+from rasft.ledger import open_ledger, trainings
+from rasft.models import folders, sources
+from rasft.models.renderer import Renderer, open_renderer
+from rasft.records import Checkpoint, Work
+from rasft.tables import to_table
+from rasft.training.launch import launcher
+from rasft.training.launch.launcher import PLAIN, Host
+from rasft.training.storage import jobs
+from rasft.training.storage.jobs import ALONE, Place, Served, TrainingJob
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the model's folder and one TrainingStep row a step."""
+
+    folder: Path
+    checkpoint: Checkpoint
+    curve: pa.Table
+    summary: Mapping[str, Any]
+    state: Path | None  # of the optimizer, where another round follows
+    work: Sequence[Work]
+
+
+def train(
+    config: Config,
+    rows: pa.Table,
+    policy: Path,
+    folder: Path,
+    host: Host = PLAIN,
+    place: Place = ALONE,
+) -> Trained:
+    """Train the policy on weighted examples in a process group of its own, or of several nodes."""
+    return fit(config, config.training, rows, policy, folder, "train", host, place)
+
+
+def assist(
+    config: Config, rows: pa.Table, policy: Path, folder: Path, host: Host, place: Place = ALONE
+) -> None:
+    """Take part in the same training as a node that is not the first, which keeps the result."""
+    jobs.write_job(folder, _job(config, config.training, policy, host, place), rows)
+    launcher.launch_kept(folder, config.training, host)
+
+
+def fit(
+    config: Config,
+    settings: TrainingConfig,
+    rows: pa.Table,
+    model: Path,
+    folder: Path,
+    stage: str,
+    host: Host,
+    place: Place = ALONE,
+) -> Trained:
+    """Train, or take the same training from the ledger.
+
+    Several nodes do not ask the ledger: they might not find the same in it.
+    """
+    job = _job(config, settings, model, host, place)
+    jobs.write_job(folder, job, rows)
+    ledger = open_ledger(config.ledger)
+
+    def launch() -> Mapping[str, Any]:
+        return launcher.launch_kept(folder, settings, host)
+
+    alone = settings.nodes == 1
+    summary = trainings.train_once(ledger, job, folder, launch) if alone else launch()
+    return trained(model, folder, summary, ledger.work(stage))
+
+
+def _job(
+    config: Config, settings: TrainingConfig, model: Path, host: Host, place: Place
+) -> TrainingJob:
+    if settings.nodes != host.node.count:
+        raise UserError(f"training.nodes is {settings.nodes}, and here are {host.node.count}")
+    renderer, dtype = open_renderer(model, config.prompts, config.chat), config.model.dtype
+    return TrainingJob(str(model), settings, dtype, config.seed, place, served(renderer))
+
+
+def served(renderer: Renderer) -> Served:
+    """What is saved beside the weights, so that the model is served as it was trained."""
+    return Served(renderer.stop_token_ids, renderer.template.added)
+
+
+def trained(model: Path, folder: Path, summary: Mapping[str, Any], work: Sequence[Work]) -> Trained:
+    """What a launched training left in its folder."""
+    checkpoint = Checkpoint(
+        base_fingerprint=folders.fingerprint(model),
+        fingerprint=folders.fingerprint(folder / jobs.MODEL),
+        steps=summary["steps"],
+    )
+    curve = tables.read(folder / jobs.CURVE)
+    state = folder / jobs.STATE if (folder / jobs.STATE).is_dir() else None
+    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, state, work)
+
+
+def work_of(trained: Trained | None) -> pa.Table:
+    """Whether a training was found or made: Work rows."""
+    return to_table(trained.work if trained else (), Work)
+
+
+def write_card(
+    config: Config,
+    trained: Trained,
+    provenance: Mapping[str, Any],
+    checks: Sequence[Mapping[str, Any]] | None,
+) -> None:
+    """The model card into the trained model's folder, as far as the run knows it by now."""
+    from rasft.report import model_card
+
+    origin, licence = sources.origin_of(config.model, sources.resolve(config.model))
+    facts = model_card.CardFacts(config, origin, licence, provenance, trained.summary, checks)
+    model_card.write(trained.folder, facts)

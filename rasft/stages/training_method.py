@@ -1,0 +1,52 @@
+"""What the configured method trains on, and which flow makes that."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rasft import plugins
+from rasft.config.settings import REINFORCEMENT, Config, TrainingConfig
+from rasft.errors import UserError
+from rasft.training.launch.command_line import launcher_file
+
+REWARDS = "rewards"
+
+
+FLOWS = {
+    "expert": "sft_flow.py",
+    "group": "rasft_flow.py",
+    "own": "rasft_flow.py",
+    "unsolved_expert": "rasft_flow.py",
+    REWARDS: "rl_flow.py",
+}
+
+
+def check_method(config: Config, trains: Collection[str]) -> None:
+    """Raise UserError unless the method trains on what this flow makes: a plugin's EXAMPLES, or
+    rewards."""
+    method = config.training.method
+    if trains_on(method) not in trains:
+        known = [*plugins.names("losses"), *REINFORCEMENT]
+        fitting = [name for name in known if trains_on(name) in trains]
+        raise UserError(
+            f"training.method = {method!r} trains on {trains_on(method)!r}, which this flow does "
+            f"not make: run flows/{FLOWS[trains_on(method)]}, or set one of: {', '.join(fitting)}"
+        )
+
+
+def check_launch(training: TrainingConfig, several: bool) -> None:
+    """Raise UserError unless the training can be launched by a flow for one machine, or several."""
+    launcher_file(training)
+    if several != (training.nodes > 1):
+        raise UserError(
+            f"training.nodes is {training.nodes}, and this flow trains on "
+            f"{'several machines' if several else 'one'}; flows/rasft_nodes_flow.py and "
+            "flows/sft_nodes_flow.py are for several"
+        )
+
+
+def trains_on(method: str) -> str:
+    """What a method trains on: the EXAMPLES of its loss plugin, or "rewards"."""
+    if method in REINFORCEMENT:
+        return REWARDS
+    return str(plugins.load("losses", method).EXAMPLES)

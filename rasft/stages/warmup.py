@@ -1,0 +1,46 @@
+"""The expert stage before the round: a model in, one that has learnt to answer out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from rasft.config.settings import Config
+from rasft.models.renderer import open_renderer
+from rasft.records import EXPERT, Problem, TrainingExample
+from rasft.stages.train import Trained, fit
+from rasft.tables import from_table, to_table
+from rasft.training.launch.launcher import PLAIN, Host
+
+
+def warm_up(
+    config: Config, problems: pa.Table, base: Path, folder: Path, host: Host = PLAIN
+) -> Trained | None:
+    """The expert stage before the round: plain supervised training on problems of its own."""
+    if config.warmup is None:
+        return None
+    renderer = open_renderer(base, config.prompts, config.chat)
+    rows = from_table(problems, Problem)
+    examples = [
+        TrainingExample(
+            problem_id=row.id,
+            sample_index=EXPERT,
+            input_ids=(*renderer.prompt_ids(row), *renderer.response_ids(row.expert)),
+            prompt_tokens=len(renderer.prompt_ids(row)),
+            weight=1.0,
+            reference_logps=(),  # plain SFT reads no reference
+        )
+        for row in rows
+    ]
+    settings = config.training.model_copy(
+        update={
+            "method": "sft",
+            "loss": {},
+            "max_steps": None,
+            "nodes": 1,
+            **config.warmup.model_dump(exclude={"problems"}),
+        }
+    )
+    rows_of = to_table(examples, TrainingExample)
+    return fit(config, settings, rows_of, base, folder, "warmup", host)

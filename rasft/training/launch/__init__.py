@@ -1,0 +1,1 @@
+"""How the training program is started: by Accelerate, on one machine or on several."""

@@ -1,0 +1,1 @@
+"""The training loop: rows to batches, batches to steps, the schedule and the log."""

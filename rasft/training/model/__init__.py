@@ -1,0 +1,1 @@
+"""The forward pass: attention, the language-model head, precision, adapters, compilation."""

@@ -1,0 +1,1 @@
+"""GRPO and DAPO by TRL on verified rewards."""

@@ -1,0 +1,1 @@
+"""What outlasts a training process: its job, examples, checkpoints and final model."""

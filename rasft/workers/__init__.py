@@ -1,0 +1,1 @@
+"""Worker processes that are watched, limited and replaced."""
