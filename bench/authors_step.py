@@ -15,7 +15,7 @@ from torch import Tensor
 from rasft import plugins
 from rasft.losses import LossInputs, LossSettings
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import collate
+from rasft.training.model.batching import collate
 
 MICRO_BATCH = 2
 loss_of = plugins.load("losses", "rasft").token_loss

@@ -33,8 +33,8 @@ from rasft.models import sources
 from rasft.records import TrainingExample
 from rasft.tables import schema
 from rasft.training.launch.program import open_accelerator
-from rasft.training.loop.batching import Layout, Order, collate, plan_step
 from rasft.training.loop.trainer import Trainer
+from rasft.training.model.batching import Layout, Order, collate, plan_step
 from rasft.training.storage.example_store import ExampleStore
 from rasft.training.storage.jobs import EXAMPLES, TrainingJob, read_job, write_job
 

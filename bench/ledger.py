@@ -106,13 +106,13 @@ def write(problems: int, root: str) -> dict[str, float]:
     """Put every sample into the ledger, a file for each flush."""
     store = Store(root)
     spent = 0.0
-    with Ledger(store, flush_seconds=1e9).samples(SOURCE) as shelf:
+    with Ledger(store, flush_seconds=1e9).samples(SOURCE) as stored:
         for number, row in enumerate(rollouts(range(problems)), 1):
             key = f"{row.problem_id}-{row.sample_index:02}".rjust(32, "0")
             began = time.perf_counter()
-            shelf.put(SampleRow(key=key, problem="0" * 32, run_seed=0, **vars(row)))
+            stored.put(SampleRow(key=key, problem="0" * 32, run_seed=0, **vars(row)))
             if number % ROWS_A_FLUSH == 0:
-                shelf.flush()
+                stored.flush()
             spent += time.perf_counter() - began
     (folder,) = inventory(store)
     return {"seconds": spent, "files": folder.files, "disk_mb": folder.bytes / 1e6}
@@ -121,14 +121,14 @@ def write(problems: int, root: str) -> dict[str, float]:
 def read(problems: int, root: str) -> dict[str, float]:
     """One shard asks for its samples; then the small files are merged, and it asks again."""
     store = Store(root)
-    shelf = Ledger(store).samples(SOURCE)
+    stored = Ledger(store).samples(SOURCE)
     names = [f"problem-{number:08}" for number in range(0, problems, SHARDS)]
     keys = [f"{name}-{index:02}".rjust(32, "0") for name in names for index in range(SAMPLES)]
-    found, seconds = timed(lambda: shelf.find(keys))
+    found, seconds = timed(lambda: stored.find(keys))
     assert len(found) == len(keys)
     (folder,) = inventory(store)
     _, merging = timed(lambda: merge(store, folder))
-    found, again = timed(lambda: shelf.find(keys))
+    found, again = timed(lambda: stored.find(keys))
     assert len(found) == len(keys)
     return {
         "seconds": seconds,

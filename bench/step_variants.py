@@ -21,8 +21,8 @@ from bench import authors_step
 from bench.authors_step import backward, pairs
 from rasft.models.language_model import DTYPES, load_model
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import Layout, collate
 from rasft.training.model.attention import PACKED
+from rasft.training.model.batching import Layout, collate
 from rasft.training.model.compiling import compile_layers
 from rasft.training.model.forward import response_logps
 

@@ -6,8 +6,8 @@ from flows.model_store import save_model, saved_model
 from flows.stages import Supervised
 from rasft.errors import UserError
 from rasft.stages import rounds, train
-from rasft.stages.rollout import Past
-from rasft.training.storage.jobs import Place
+from rasft.stages.rollout import EarlierRounds
+from rasft.training.storage.jobs import RoundPosition
 
 
 class Chained(Supervised):
@@ -29,10 +29,10 @@ class Chained(Supervised):
         return rounds.of_round(self.config, self.round_number)
 
     @property
-    def place(self):
+    def position(self):
         """Where in its chain this round's training stands."""
         state = saved_model(self.carried_state)
-        return Place(
+        return RoundPosition(
             number=self.round_number,
             rounds=self.config.rounds,
             state=str(state) if state else None,
@@ -40,9 +40,9 @@ class Chained(Supervised):
         )
 
     @property
-    def past(self):
+    def earlier(self):
         """What earlier rounds left for this one's samples."""
-        return Past(self.beliefs, self.reference())
+        return EarlierRounds(self.beliefs, self.reference())
 
     def prepare(self):
         """As every flow, and what the round before left."""

@@ -19,7 +19,7 @@ from rasft.training.storage import checkpoint_store
 NAME_LENGTH = 24  # of the digest: what a checkpoint is called in the datastore
 
 
-class StoredCheckpoints:
+class MetaflowCheckpoints:
     """The checkpoints of this step's job; the newest `kept` stay until `forget`."""
 
     def __init__(self, kept: int):

@@ -14,6 +14,7 @@ from metaflow import card, catch, current, step
 from flows.base import BaseFlow, EveryStep, config_of
 from flows.cards import show
 from flows.model_store import save_model
+from rasft.config import comparison
 from rasft.errors import UserError
 from rasft.report import cell_report, reporting
 from rasft.stages import compare, prepare, warmup
@@ -81,7 +82,7 @@ class CompareFlow(BaseFlow):
         self.require(self.warmup_failure, self.sample_failure)
         self.method, self.trained = self.name_of(self.input), None
         if self.method:
-            config = compare.cell(self.config, self.method, self.seed)
+            config = comparison.cell(self.config, self.method, self.seed)
             with self.work_folder() as folder:
                 shared = compare.Shared(**self.shared)
                 done = compare.train_cell(config, shared, self.policy(), folder)
@@ -136,7 +137,7 @@ class CompareFlow(BaseFlow):
 
     def seeded(self):
         """The config of this branch's seed."""
-        return compare.seeded(self.config, self.seed)
+        return comparison.seeded(self.config, self.seed)
 
     def name_of(self, place):
         """The method of a branch; empty for the models that all methods start from."""

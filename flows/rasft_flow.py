@@ -57,7 +57,7 @@ class RasftFlow(Chained):
         """Sample from the policy, and score the samples under the reference."""
         config, policy = self.round_config, self.policy()
         sampled = rollout.roll_out(
-            config, self.problems, self.routes, policy, self.input, self.past
+            config, self.problems, self.routes, policy, self.input, self.earlier
         )
         self.rollouts, self.rollout_scores = sampled.rollouts, sampled.scores
         self.unsampled, self.sampler = sampled.dropped, sampled.sampler

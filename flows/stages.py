@@ -8,16 +8,16 @@ from metaflow import card, checkpoint, current, step
 
 from flows.base import BaseFlow
 from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, show
-from flows.checkpointing import StoredCheckpoints
+from flows.checkpointing import MetaflowCheckpoints
 from flows.model_store import save_model
 from flows.recovery import UNMERGED, whole_and_lost
 from rasft import tables
 from rasft.report import reporting
 from rasft.stages import evaluate, preflight, prepare, train, training_method, warmup
 from rasft.stages.train import work_of
-from rasft.training.launch.launcher import Host
+from rasft.training.launch.launcher import LaunchContext
 from rasft.training.launch.nodes import ONE_NODE
-from rasft.training.storage.jobs import ALONE
+from rasft.training.storage.jobs import ONLY_ROUND
 
 
 class Ends(BaseFlow):
@@ -43,22 +43,22 @@ class Ends(BaseFlow):
 
     def warm_up(self):
         """A short expert stage, where configured: its model is then policy and reference."""
-        with self.host() as host, self.work_folder() as folder:
+        with self.launch_context() as context, self.work_folder() as folder:
             trained = warmup.warm_up(
-                self.config, self.warmup_problems, self.base_model(), folder, host
+                self.config, self.warmup_problems, self.base_model(), folder, context
             )
             self.warmup_curve, self.warmup_work = trained and trained.curve, work_of(trained)
             self.warmed_up = trained and save_model(trained.folder, "warmed_up")
 
     @contextmanager
-    def host(self):
+    def launch_context(self):
         """What surrounds a training: its checkpoints outlive the task, its curve is on the card."""
         stored = hasattr(current, "checkpoint")  # the step has @checkpoint
-        keeper = StoredCheckpoints(self.config.training.checkpoints_kept) if stored else None
-        host = Host(keeper, LiveCurve().show, self.node())
-        yield host
-        if keeper and host.node.is_first:
-            keeper.forget()
+        store = MetaflowCheckpoints(self.config.training.checkpoints_kept) if stored else None
+        context = LaunchContext(store, LiveCurve().show, self.node())
+        yield context
+        if store and context.node.is_first:
+            store.forget()
 
     def node(self):
         """Which machine of its training this is."""
@@ -135,9 +135,9 @@ class Supervised(Ends):
         return self.config
 
     @property
-    def place(self):
+    def position(self):
         """Where in a chain of rounds this run's training stands."""
-        return ALONE
+        return ONLY_ROUND
 
     @checkpoint(load_policy="none", show_card=False)
     @card(type="blank", id=TRAINING, refresh_interval=CURVE_SECONDS)
@@ -150,10 +150,10 @@ class Supervised(Ends):
     def train_policy(self):
         """One training; the first node keeps what came of it."""
         policy = self.policy()
-        with self.host() as host, self.work_folder() as folder:
+        with self.launch_context() as context, self.work_folder() as folder:
             self.checks = preflight.checked(self.config, self.examples, policy, folder)
-            job = self.round_config, self.examples, policy, folder, host, self.place
-            if not host.node.is_first:
+            job = self.round_config, self.examples, policy, folder, context, self.position
+            if not context.node.is_first:
                 train.assist(*job)
                 return
             trained = train.train(*job)

@@ -10,32 +10,24 @@ import contextlib
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.container import DOCKER_FAILURES, Container
 from sandbox.inside.statuses import UNDECIDED
-from sandbox.protocol import STATUSES, Outcome, SandboxJob
-
-if TYPE_CHECKING:
-    from sandbox.pool import Pool
-
-
-@dataclass
-class Task:
-    number: int
-    job: SandboxJob
-    future: Future[Outcome | None]
-    failures: int = 0
+from sandbox.job_queue import JobQueue, Task
+from sandbox.protocol import STATUSES, Outcome
 
 
 class Conversation:
     """One container's life: jobs go in ahead of time, outcomes come back in order."""
 
-    def __init__(self, pool: Pool, container: Container) -> None:
-        self._pool = pool
+    def __init__(
+        self, queue: JobQueue, container: Container, in_flight: int, recycle_after: int
+    ) -> None:
+        self._queue = queue
         self._container = container
+        self._in_flight = in_flight  # jobs that it may hold unanswered
+        self._recycle_after = recycle_after  # jobs in all
         self._pending: deque[Task] = deque()
         self._sent = 0
         self._over = False
@@ -50,17 +42,17 @@ class Conversation:
             trusted = self._read()
         except (ValueError, KeyError, TypeError, *DOCKER_FAILURES):
             pass  # a bad message or a broken connection; the job in hand is suspected below
-        with self._pool.changed:
+        with self._queue.changed:
             self._over = True
-            self._pool.changed.notify_all()
+            self._queue.changed.notify_all()
         self._container.hang_up()
         feeder.join()
         if self._pending and not trusted:
             self._suspect(self._pending[0])
-        self._pool.give_back(self._pending)
+        self._queue.give_back(self._pending)
 
     def _feed(self) -> None:
-        while (task := self._pool.take(self._wants_more)) is not None:
+        while (task := self._queue.take(self._wants_more)) is not None:
             self._pending.append(task)
             self._sent += 1
             if len(self._pending) == 1:
@@ -69,14 +61,14 @@ class Conversation:
                 self._container.send({"id": task.number, **task.job.to_json()})
 
     def _wants_more(self) -> bool | None:
-        if self._over or self._sent >= self._pool.settings.recycle_after:
+        if self._over or self._sent >= self._recycle_after:
             return None
-        return len(self._pending) < self._pool.settings.in_flight
+        return len(self._pending) < self._in_flight
 
     def _read(self) -> bool:
         """Read outcomes; return True when the container left of its own accord."""
-        while not self._pool.closing:
-            if not self._pending and self._sent >= self._pool.settings.recycle_after:
+        while not self._queue.closed:
+            if not self._pending and self._sent >= self._recycle_after:
                 return True
             try:
                 message = self._container.receive()
@@ -103,26 +95,21 @@ class Conversation:
         if message["id"] != task.number or message["status"] not in STATUSES:
             raise ValueError("an outcome of another job")
         fit = message["fit"] is True
-        with self._pool.changed:
+        with self._queue.changed:
             self._pending.popleft()
             self._progress = time.monotonic()
-            self._pool.changed.notify_all()
+            self._queue.changed.notify_all()
         if message["status"] == UNDECIDED and not fit and task.failures == 0:
             task.failures = 1
-            self._pool.give_back([task])
+            self._queue.give_back([task])
         else:
             names = ("status", "detail", "cpu_seconds", "wall_seconds", "stdout", "stderr")
-            _settle(task, Outcome(**{name: message[name] for name in names}))
+            task.settle(Outcome(**{name: message[name] for name in names}))
         return fit
 
     def _suspect(self, task: Task) -> None:
         task.failures += 1
-        if task.failures > 1 and not self._pool.closing:
+        if task.failures > 1 and not self._queue.closed:
             self._pending.popleft()
             reason = self._container.last_words() or "its container ended twice"
-            _settle(task, Outcome(UNDECIDED, reason[-500:]))
-
-
-def _settle(task: Task, outcome: Outcome) -> None:
-    if task.future.set_running_or_notify_cancel():
-        task.future.set_result(outcome)
+            task.settle(Outcome(UNDECIDED, reason[-500:]))

@@ -7,13 +7,12 @@ answers; the pool waits for a daemon that restarts.
 
 from __future__ import annotations
 
-import itertools
 import os
 import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,8 +21,9 @@ import docker
 
 from sandbox import image
 from sandbox.container import Container, Lockdown, sweep
-from sandbox.conversation import Conversation, Task
+from sandbox.conversation import Conversation
 from sandbox.inside.statuses import MALFORMED, UNDECIDED
+from sandbox.job_queue import JobQueue
 from sandbox.protocol import (
     MAX_SOURCE_BYTES,
     MAX_TESTS_BYTES,
@@ -51,11 +51,7 @@ class Pool:
 
     def __init__(self, settings: PoolSettings | None = None) -> None:
         self.settings = settings or PoolSettings()
-        self.changed = threading.Condition()
-        self.queue: deque[Task] = deque()
-        self.closing = False
-        self._broken: SandboxError | None = None
-        self._numbers = itertools.count()
+        self.queue = JobQueue()
         self._slots: list[_Slot] = []
 
     def __enter__(self) -> Self:
@@ -73,12 +69,7 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self.changed:
-            self.closing = True
-            for task in self.queue:
-                task.future.cancel()
-            self.queue.clear()
-            self.changed.notify_all()
+        self.queue.close()
         for slot in self._slots:
             slot.hang_up()
         for slot in self._slots:
@@ -87,19 +78,10 @@ class Pool:
 
     def submit(self, job: SandboxJob) -> Future[Outcome | None]:
         """Return the future outcome of a job; it raises SandboxError when Docker is gone."""
-        task = Task(next(self._numbers), job, Future())
+        if not self._slots:
+            raise SandboxError("the pool is not open")
         refusal = _refusal(job, self.settings)
-        with self.changed:
-            if self._broken is not None:
-                task.future.set_exception(self._broken)
-            elif self.closing or not self._slots:
-                task.future.set_exception(SandboxError("the pool is not open"))
-            elif refusal is not None:
-                task.future.set_result(refusal)
-            else:
-                self.queue.append(task)
-                self.changed.notify_all()
-        return task.future
+        return self.queue.put(job) if refusal is None else _answered(refusal)
 
     def run(self, jobs: Iterable[SandboxJob | None]) -> Iterator[Outcome | None]:
         """Yield the outcome of each job in the order of the jobs, which are read as needed.
@@ -110,7 +92,7 @@ class Pool:
         futures: deque[Future[Outcome | None]] = deque()
         try:
             for job in jobs:
-                futures.append(_nothing() if job is None else self.submit(job))
+                futures.append(_answered(None) if job is None else self.submit(job))
                 while len(futures) >= ahead or (futures and futures[0].done()):
                     yield futures.popleft().result()
             while futures:
@@ -120,46 +102,6 @@ class Pool:
         finally:
             for future in futures:
                 future.cancel()
-
-    def take(self, allowed: Callable[[], bool | None]) -> Task | None:
-        """Wait for a job until `allowed()` is True; return None once it is None, or at the end."""
-        with self.changed:
-            while not self.closing:
-                verdict = allowed()
-                if verdict is None:
-                    return None
-                while verdict and self.queue:
-                    task = self.queue.popleft()
-                    if not task.future.cancelled():
-                        return task
-                self.changed.wait()
-        return None
-
-    def give_back(self, tasks: Iterable[Task]) -> None:
-        """Put unanswered jobs back at the head of the queue, in their order."""
-        with self.changed:
-            if self.closing:
-                for task in tasks:
-                    task.future.cancel()
-            elif self._broken is not None:
-                self._fail(tasks)
-            else:
-                self.queue.extendleft(reversed(list(tasks)))
-            self.changed.notify_all()
-
-    def give_up(self, error: SandboxError) -> None:
-        """Fail everything that waits: Docker has been away for too long."""
-        with self.changed:
-            self._broken = error
-            self._fail(self.queue)
-            self.queue.clear()
-            self.closing = True
-            self.changed.notify_all()
-
-    def _fail(self, tasks: Iterable[Task]) -> None:
-        for task in tasks:
-            if task.future.set_running_or_notify_cancel():
-                task.future.set_exception(self._broken)
 
 
 def _lockdown(client: docker.DockerClient, settings: PoolSettings) -> Lockdown:
@@ -209,31 +151,34 @@ class _Slot(threading.Thread):
 
     def run(self) -> None:
         """Make a container, converse until it ends, make the next."""
-        while not self._pool.closing:
+        settings = self._pool.settings
+        while not self._pool.queue.closed:
             container = self._start_container()
             if container is None:
                 return
             with container:
                 self._container = container
-                Conversation(self._pool, container).hold()
+                Conversation(
+                    self._pool.queue, container, settings.in_flight, settings.recycle_after
+                ).hold()
                 self._container = None
 
     def _start_container(self) -> Container | None:
         deadline = time.monotonic() + self._pool.settings.patience_seconds
         pause = 0.2
-        while not self._pool.closing:
+        while not self._pool.queue.closed:
             try:
                 return Container(self._pool.client, self._pool.lockdown, self._place)
             except SandboxError as error:
                 if time.monotonic() + pause > deadline:
-                    self._pool.give_up(error)
+                    self._pool.queue.give_up(error)
                     return None
             time.sleep(pause)
             pause = min(2 * pause, 5.0)
         return None
 
 
-def _nothing() -> Future[Outcome | None]:
+def _answered(outcome: Outcome | None) -> Future[Outcome | None]:
     future: Future[Outcome | None] = Future()
-    future.set_result(None)
+    future.set_result(outcome)
     return future

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rasft.answers.bounds import MOST_CHARACTERS as MOST_ANSWER_CHARACTERS
+from rasft.answers.reading.bounds import MOST_CHARACTERS as MOST_ANSWER_CHARACTERS
 
 MOST_CHARACTERS = 4_000_000
 MOST_CHARACTERS_OF_ONE = 2 * MOST_ANSWER_CHARACTERS  # longer is refused later, as it is

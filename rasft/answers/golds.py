@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from rasft.answers.bounds import TooLarge
 from rasft.answers.judging import Pair, decide, well_formed
+from rasft.answers.reading.bounds import TooLarge
 from rasft.answers.reading.notation import normal_form
 from rasft.records import Problem
 

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rasft.answers.bounds import TooLarge
 from rasft.answers.comparing.matching import Matcher
 from rasft.answers.comparing.rules import rules_named
 from rasft.answers.reading.answer import read
+from rasft.answers.reading.bounds import TooLarge
 from rasft.answers.reading.expression import symbols
 from rasft.answers.reading.notation import normal_form
 from rasft.answers.reading.shapes import Listing, Numeral, Opaque, Scalar, Shape, Words

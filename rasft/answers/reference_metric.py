@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
-from rasft.answers.bounds import TooLarge
 from rasft.answers.comparing.numeric import Undefined, value_at
 from rasft.answers.comparing.probes import equal
+from rasft.answers.reading.bounds import TooLarge
 from rasft.answers.reading.cursor import Unreadable
 from rasft.answers.reading.expression import Node, symbols
 from rasft.answers.reading.grammar import read_expression

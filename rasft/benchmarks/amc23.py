@@ -10,7 +10,7 @@ from rasft.records import Problem
 
 KIND = "math"
 ROWS = 40
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "math/amc23.jsonl",
     hub="math-ai/amc23",
     split="test",
@@ -21,7 +21,7 @@ PLACE = rows.Place(
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""
     rows.check_options("amc23", source)
-    for row in rows.read(source, PLACE, _from_hub):
+    for row in rows.read(source, LOCATION, _from_hub):
         yield rows.math_problem(row, "amc23", rules="amc23")
 
 

@@ -13,7 +13,7 @@ from rasft.records import Problem
 
 KIND = "code"
 ROWS = 164
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "code/humaneval.jsonl",
     hub="openai/openai_humaneval",
     split="test",
@@ -25,7 +25,7 @@ INSTRUCTION = "Complete this Python function. Answer with the whole function in 
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""
     rows.check_options("humaneval", source)
-    for row in rows.read(source, PLACE):
+    for row in rows.read(source, LOCATION):
         header, solution = row.text("prompt"), row.optional("canonical_solution")
         yield Problem(
             id=row.text("task_id"),

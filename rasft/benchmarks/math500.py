@@ -10,7 +10,7 @@ from rasft.records import Problem
 
 KIND = "math"
 ROWS = 500
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "math/math500.jsonl",
     hub="HuggingFaceH4/MATH-500",
     split="test",
@@ -21,7 +21,7 @@ PLACE = rows.Place(
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""
     rows.check_options("math500", source)
-    for row in rows.read(source, PLACE, _from_hub):
+    for row in rows.read(source, LOCATION, _from_hub):
         yield rows.math_problem(row, "math500", rules="math500")
 
 

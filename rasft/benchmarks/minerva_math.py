@@ -10,7 +10,7 @@ from rasft.records import Problem
 
 KIND = "math"
 ROWS = 272
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "math/minerva_math.jsonl",
     hub="math-ai/minervamath",
     split="test",
@@ -21,7 +21,7 @@ PLACE = rows.Place(
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""
     rows.check_options("minerva_math", source)
-    for row in rows.read(source, PLACE, _from_hub):
+    for row in rows.read(source, LOCATION, _from_hub):
         yield rows.math_problem(row, "minerva_math", rules="minerva_math")
 
 

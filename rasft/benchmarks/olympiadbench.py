@@ -15,7 +15,7 @@ from rasft.records import Problem
 KIND = "math"
 ROWS = 675
 NAME = "olympiadbench"
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "math/olympiadbench.jsonl",
     hub="Hothan/OlympiadBench",
     split="train",
@@ -27,7 +27,7 @@ PLACE = rows.Place(
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""
     rows.check_options(NAME, source)
-    for row in rows.read(source, PLACE, _from_hub):
+    for row in rows.read(source, LOCATION, _from_hub):
         yield rows.math_problem(row, NAME, rules=NAME, tolerance=_tolerance(row))
 
 

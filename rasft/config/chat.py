@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from rasft.config.named_templates import NAMED
 from rasft.config.section import Section
-from rasft.models.named_templates import NAMED
 
 # Arguments of the call that renders a template: no switches of it.
 TAKEN = {
@@ -50,7 +50,7 @@ def _switches(switches: dict[str, Any]) -> dict[str, Any]:
 class ChatConfig(Section):
     """Which chat template, and how it is rendered."""
 
-    # For a model that has none, or in place of its own: a name of rasft.models.named_templates, or
+    # For a model that has none, or in place of its own: a name of rasft.config.named_templates, or
     # a Jinja file, whose text the config then holds. Saved with the trained model. null: its own.
     template: Annotated[str | None, AfterValidator(_template)] = None
     # What templates that write today's date (Llama 3.2, SmolLM3, Granite) write instead: a run

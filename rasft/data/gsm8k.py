@@ -19,7 +19,7 @@ _FINAL = "####"
 
 def load(source: Source, name: str, split: str) -> Iterator[Problem]:
     """Yield the rows of the split "train" or "test" as problems of the plugin `name`."""
-    place = rows.Place(
+    location = rows.Location(
         f"math/train/gsm8k_{split}.jsonl",
         hub="openai/gsm8k",
         split=split,
@@ -36,7 +36,7 @@ def load(source: Source, name: str, split: str) -> Iterator[Problem]:
         }
 
     rows.check_options(name, source)
-    for row in rows.read(source, place, from_hub):
+    for row in rows.read(source, location, from_hub):
         yield Problem(
             id=row.text("id"),
             prompt=row.text("problem"),

@@ -19,7 +19,7 @@ _CALLED = re.compile(r"\b(\w+)\s*\(")
 
 def load(source: Source, name: str, split: str) -> Iterator[Problem]:
     """Yield the rows of the split "train" or "test" as problems of the plugin `name`."""
-    place = rows.Place(
+    location = rows.Location(
         f"code/mbpp_{split}.jsonl",
         hub="google-research-datasets/mbpp",
         split=split,
@@ -27,7 +27,7 @@ def load(source: Source, name: str, split: str) -> Iterator[Problem]:
         config="full",
     )
     rows.check_options(name, source)
-    for row in rows.read(source, place):
+    for row in rows.read(source, location):
         yield _problem(row, name)
 
 

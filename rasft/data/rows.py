@@ -1,6 +1,6 @@
 """Rows of a dataset: from a local JSONL file where there is one, else streamed from the hub.
 
-A plugin names its `Place` and gets `Row`s with the fields of the local file; `from_hub` turns a
+A plugin names its `Location` and gets `Row`s with the fields of the local file; `from_hub` turns a
 hub row into those. Errors name the file and line, or the hub dataset and row, and the field.
 """
 
@@ -27,7 +27,7 @@ class SourceUnavailable(UserError):
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where rows lie: `file` below RASFT_DATA_DIR, or a split of a hub dataset.
 
     `revision` is the hub commit that the field names were checked against; None is the newest.
@@ -67,15 +67,15 @@ class Row:
 
 def read(
     source: Source,
-    place: Place,
+    location: Location,
     from_hub: Callable[[Fields, int], Fields] = lambda fields, index: fields,
 ) -> Iterator[Row]:
-    """The first `source.limit` rows of a place.
+    """The first `source.limit` rows of a location.
 
     Raises SourceUnavailable where there is neither file nor hub, UserError for a broken row.
     """
-    local = Path(source.data_dir, place.file) if source.data_dir else None
-    rows = read_jsonl(local) if local and local.is_file() else _read_hub(place, local, from_hub)
+    local = Path(source.data_dir, location.file) if source.data_dir else None
+    rows = read_jsonl(local) if local and local.is_file() else _read_hub(location, local, from_hub)
     return islice(rows, source.limit)
 
 
@@ -129,11 +129,11 @@ def _parse(line: str, where: str) -> Row:
 
 
 def _read_hub(
-    place: Place, local: Path | None, from_hub: Callable[[Fields, int], Fields]
+    location: Location, local: Path | None, from_hub: Callable[[Fields, int], Fields]
 ) -> Iterator[Row]:
-    rows = _stream(place, local)
+    rows = _stream(location, local)
     for index, fields in enumerate(rows):
-        where = f"hub dataset {place.hub} split {place.split} row {index}"
+        where = f"hub dataset {location.hub} split {location.split} row {index}"
         try:
             converted = from_hub(fields, index)
         except (KeyError, IndexError, TypeError) as error:
@@ -141,19 +141,23 @@ def _read_hub(
         yield Row(converted, where)
 
 
-def _stream(place: Place, local: Path | None) -> Iterator[Fields]:
+def _stream(location: Location, local: Path | None) -> Iterator[Fields]:
     if reason := hub_failure():
-        raise _unavailable(place, local, reason)
+        raise _unavailable(location, local, reason)
     from datasets import load_dataset
 
     rows = None
     try:
         rows = load_dataset(
-            place.hub, place.config, split=place.split, revision=place.revision, streaming=True
+            location.hub,
+            location.config,
+            split=location.split,
+            revision=location.revision,
+            streaming=True,
         )
         yield from rows
     except Exception as error:  # the hub client raises many classes, all of them this
-        raise _unavailable(place, local, str(error).strip().splitlines()[0]) from None
+        raise _unavailable(location, local, str(error).strip().splitlines()[0]) from None
     finally:
         # a scanner that is left to the end of the interpreter aborts it (huggingface/datasets#7566)
         del rows
@@ -174,9 +178,10 @@ def hub_failure() -> str:
     return ""
 
 
-def _unavailable(place: Place, local: Path | None, reason: str) -> SourceUnavailable:
+def _unavailable(location: Location, local: Path | None, reason: str) -> SourceUnavailable:
     missing = f"there is no {local}" if local else "RASFT_DATA_DIR is not set"
     return SourceUnavailable(
-        f"no rows for {place.file}: {missing}, and the hub dataset {place.hub} cannot be read "
-        f"({reason}); set RASFT_DATA_DIR to a folder with {place.file}, or connect to the hub"
+        f"no rows for {location.file}: {missing}, and the hub dataset {location.hub} cannot be "
+        f"read ({reason}); set RASFT_DATA_DIR to a folder with {location.file}, or connect to the "
+        "hub"
     )

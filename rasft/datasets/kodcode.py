@@ -19,7 +19,7 @@ from rasft.errors import UserError
 from rasft.records import Problem
 
 ROWS = 245_937
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "code/kodcode.jsonl",
     hub="KodCode/KodCode-V1-SFT-R1",
     split="train",
@@ -34,7 +34,7 @@ def load(source: Source) -> Iterator[Problem]:
     kind = source.options.get("response", "solution")
     if kind not in ("solution", "r1"):
         raise UserError(f"kodcode: option response = {kind!r} must be 'solution' or 'r1'")
-    for row in rows.read(source, PLACE):
+    for row in rows.read(source, LOCATION):
         yield Problem(
             id=row.text("question_id"),
             prompt=row.text("question"),

@@ -14,7 +14,7 @@ from rasft.data.source import ByOption, Source
 from rasft.errors import UserError
 from rasft.records import Problem
 
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "math/train/math_train.jsonl",
     hub="DigitalLearningGmbH/MATH-lighteval",
     split="train",
@@ -31,7 +31,7 @@ def load(source: Source) -> Iterator[Problem]:
     part = source.options.get("part", "train")
     if part not in ("train", "all"):
         raise UserError(f"math_train: option part = {part!r} must be 'train' or 'all'")
-    for row in rows.read(source, PLACE, _from_hub):
+    for row in rows.read(source, LOCATION, _from_hub):
         if part == "all" or row.text("origin") == TRAIN:
             yield rows.math_problem(row, "math_train", rules="math")
 

@@ -14,7 +14,7 @@ from rasft.data.source import Source
 from rasft.records import Problem
 
 ROWS = 859_494
-PLACE = rows.Place(
+LOCATION = rows.Location(
     "math/train/numina_math_cot.jsonl",
     hub="AI-MO/NuminaMath-CoT",
     split="train",
@@ -25,7 +25,7 @@ PLACE = rows.Place(
 def load(source: Source) -> Iterator[Problem]:
     """Yield the problems. Raises UserError."""
     rows.check_options("numina_math_cot", source)
-    for index, row in enumerate(rows.read(source, PLACE)):
+    for index, row in enumerate(rows.read(source, LOCATION)):
         solution = row.optional("solution")
         yield Problem(
             id=row.optional("id") or f"numina_math_cot/{index}",

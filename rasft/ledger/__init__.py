@@ -38,7 +38,7 @@ from rasft.ledger.rows import (
     verdict_facts,
 )
 from rasft.ledger.store import Store
-from rasft.ledger.table import Shelf
+from rasft.ledger.table import LedgerTable
 from rasft.paths import cache_folder
 from rasft.records import Problem, Work
 
@@ -53,32 +53,32 @@ class Ledger:
         self._reused: Counter[str] = Counter()
         self._made: Counter[str] = Counter()
 
-    def samples(self, source: SampleSource) -> Shelf[SampleRow]:
+    def samples(self, source: SampleSource) -> LedgerTable[SampleRow]:
         """The samples of one policy under one way of sampling."""
-        return self._shelf("samples", source.facts(), SampleRow)
+        return self._table("samples", source.facts(), SampleRow)
 
     def verdicts(
         self, verifier: str, version: str, settings: Mapping[str, Any]
-    ) -> Shelf[VerdictRow]:
+    ) -> LedgerTable[VerdictRow]:
         """The verdicts of one version of a verifier under one set of deciding settings."""
-        return self._shelf("verdicts", verdict_facts(verifier, version, settings), VerdictRow)
+        return self._table("verdicts", verdict_facts(verifier, version, settings), VerdictRow)
 
-    def scores(self, checkpoint: str, dtype: str) -> Shelf[ScoreRow]:
+    def scores(self, checkpoint: str, dtype: str) -> LedgerTable[ScoreRow]:
         """The scores under one reference model."""
-        return self._shelf("scores", score_facts(checkpoint, dtype), ScoreRow)
+        return self._table("scores", score_facts(checkpoint, dtype), ScoreRow)
 
-    def problems(self) -> Shelf[ProblemRow]:
+    def problems(self) -> LedgerTable[ProblemRow]:
         """Every problem that was ever sampled."""
-        return self._shelf("problems", {}, ProblemRow)
+        return self._table("problems", {}, ProblemRow)
 
     def remember(self, problems: Iterable[Problem]) -> None:
         """Keep the problems that are not there yet."""
         rows = {row.key: row for row in map(problem_row, problems)}
-        with self.problems() as shelf:
-            known = shelf.has(rows)
+        with self.problems() as stored:
+            known = stored.has(rows)
             for key, row in rows.items():
                 if key not in known:
-                    shelf.put(row)
+                    stored.put(row)
 
     def count(self, kind: str, reused: int, made: int) -> None:
         """Note how much of a kind ("samples", "verdicts", ...) was found, and how much was not."""
@@ -92,8 +92,8 @@ class Ledger:
             Work(stage, kind, self._reused[kind], self._made[kind], ignored) for kind in self._made
         ]
 
-    def _shelf(self, kind: str, facts: Mapping[str, Any], row: type[Any]) -> Shelf[Any]:
-        return Shelf(self.store, kind, facts, row, self.flush_seconds)
+    def _table(self, kind: str, facts: Mapping[str, Any], row: type[Any]) -> LedgerTable[Any]:
+        return LedgerTable(self.store, kind, facts, row, self.flush_seconds)
 
 
 def open_ledger(settings: LedgerConfig) -> Ledger:

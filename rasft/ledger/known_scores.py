@@ -26,8 +26,8 @@ def score_or_find(
 ) -> list[SequenceScore]:
     """Scores in the order of the sequences; those that `score` had to make are kept."""
     keys = [score_key(prompt, response) for _, _, prompt, response in sequences]
-    with ledger.scores(folders.fingerprint(model), dtype) as shelf:
-        rows = shelf.find(keys)
+    with ledger.scores(folders.fingerprint(model), dtype) as stored:
+        rows = stored.find(keys)
         missing = [s for s, key in zip(sequences, keys, strict=True) if key not in rows]
         ledger.count("scores", reused=len(sequences) - len(missing), made=len(missing))
         made = iter(score(missing) if missing else ())
@@ -37,7 +37,7 @@ def score_or_find(
                 scores.append(_found(sequence, rows[key]))
             else:
                 scores.append(next(made))
-                shelf.put(ScoreRow(key, scores[-1].reference_logps))
+                stored.put(ScoreRow(key, scores[-1].reference_logps))
         return scores
 
 

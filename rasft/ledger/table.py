@@ -14,7 +14,7 @@ from rasft.tables import from_table, schema, to_table
 Row = TypeVar("Row", bound=Any)
 
 
-class Shelf(Generic[Row]):
+class LedgerTable(Generic[Row]):
     """Rows of one class that share their facts. Without a store it is empty and keeps nothing.
 
     Put rows reach the store together: with the first one that comes `flush_seconds` after the last

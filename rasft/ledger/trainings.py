@@ -60,7 +60,7 @@ def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
         "training": job.training.model_dump(mode="json"),
         "dtype": job.dtype,
         "seed": job.seed,
-        "place": [job.place.number, job.place.rounds],
+        "place": [job.position.number, job.position.rounds],
         "served": {**vars(job.served), "stop_token_ids": list(job.served.stop_token_ids)},
         "examples": _sha256(folder / EXAMPLES),
         "code": _code(),

@@ -16,8 +16,8 @@ from typing import Any
 from jinja2 import TemplateError
 
 from rasft.config.chat import ChatConfig
+from rasft.config.named_templates import NAMED, template_text
 from rasft.errors import UserError
-from rasft.models.named_templates import NAMED, template_text
 
 Message = dict[str, str]
 

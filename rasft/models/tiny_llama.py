@@ -10,14 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+from rasft.config.named_templates import CHATML
 
-CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
+PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 
 
 @dataclass(frozen=True)

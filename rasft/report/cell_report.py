@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rasft import tables
+from rasft.config import comparison
 from rasft.config.settings import Config
 from rasft.errors import UserError
 from rasft.records import CellResult, MethodResult
@@ -16,7 +17,6 @@ from rasft.report.reporting import Section, markdown_table
 from rasft.results import result_table, table_text
 from rasft.results.cell_runs import stored_runs
 from rasft.results.cells import cells
-from rasft.stages import compare
 from rasft.tables import from_table, to_table
 
 FAILURES = ("warmup_failure", "sample_failure", "train_failure", "evaluate_failure")
@@ -35,7 +35,7 @@ def outcome(config: Config, method: str, seed: int, branch: Any) -> dict[str, An
     """One cell from its branch's artifacts, of which a failed one may lack any."""
     failure = first_failure(getattr(branch, name, None) for name in FAILURES)
     summary = getattr(branch, "summary", None) or {}
-    own = compare.cell(config, method, seed) if method else compare.seeded(config, seed)
+    own = comparison.cell(config, method, seed) if method else comparison.seeded(config, seed)
     cell = CellResult(
         method=method,
         seed=seed,

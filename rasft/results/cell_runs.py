@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from rasft.config.comparison import ROWS
 from rasft.records import BenchmarkResult, CellResult, MethodResult
 from rasft.results.cells import StoredRun
-from rasft.stages.compare import ROWS
 from rasft.tables import from_table
 
 FIELDS = tuple(BenchmarkResult.__dataclass_fields__)

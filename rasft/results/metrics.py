@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rasft.answers.bounds import TooLarge
+from rasft.answers.reading.bounds import TooLarge
 from rasft.answers.reading.notation import normal_form
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from rasft import tables
-from rasft.config.files import build, merge
+from rasft.config.comparison import ROWS, cell
 from rasft.config.settings import ComparisonConfig, Config
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult, MethodResult
@@ -32,10 +32,6 @@ from rasft.stages import (
 )
 from rasft.stages.train import Trained
 from rasft.stages.training_method import trains_on
-
-MAY_DIFFER = ("training", "reinforcement", "weighting", "quality")
-START = ""  # the cell of the models that a seed starts from
-ROWS = {"base": "base", "warmed_up": "warm-up"}  # their rows, by checkpoint
 
 
 @dataclass(frozen=True)
@@ -61,31 +57,6 @@ def of(config: Config) -> ComparisonConfig:
         made = cell(config, method, comparison.seeds[0])
         training_method.check_launch(made.training, several=False)
     return comparison
-
-
-def seeded(config: Config, seed: int) -> Config:
-    """What holds for all cells of a seed."""
-    data = config.data.model_copy(update={"score_shards": 1})
-    rollout = config.rollout.model_copy(update={"shards": 1})
-    shared = {"seed": seed, "data": data, "rollout": rollout, "comparison": None}
-    return config.model_copy(update=shared)
-
-
-def cell(config: Config, method: str, seed: int) -> Config:
-    """The whole config of one cell, named after its row. Raises UserError with one clear message.
-
-    Only what belongs to the method may differ: the rest is what makes cells comparable.
-    """
-    comparison = config.comparison
-    over: Mapping[str, Any] = comparison.methods[method] if comparison else {}
-    where = f"comparison.methods.{method}"
-    if method in ROWS.values() or not method:
-        raise UserError(f"{where}: this name is taken by a model that the methods start from")
-    if strangers := sorted(set(over) - set(MAY_DIFFER)):
-        raise UserError(f"{where}: {strangers[0]!r} must be the same for all methods; only "
-                        f"{', '.join(MAY_DIFFER)} may differ")  # fmt: skip
-    named = merge({"name": method, "training": {"method": method}}, over)
-    return build(merge(seeded(config, seed).model_dump(mode="json"), named), where)
 
 
 def need_rollouts(config: Config) -> bool:

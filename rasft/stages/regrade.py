@@ -20,7 +20,7 @@ from rasft.ledger.rows import (
     verdict_facts,
     verdict_key,
 )
-from rasft.ledger.table import Shelf
+from rasft.ledger.table import LedgerTable
 from rasft.method.aggregation import build_groups
 from rasft.method.routing import ROLLOUT
 from rasft.records import Group, Problem, Rollout, Route, Status, Verdict
@@ -91,9 +91,11 @@ def reweigh(graded: Iterable[Graded], config: Config) -> Iterator[Reweighted]:
 
 
 def _samples(ledger: Ledger, folder: str) -> Iterable[SampleRow]:
-    shelf: Shelf[SampleRow] = Shelf(ledger.store, "samples", {}, SampleRow, ledger.flush_seconds)
-    shelf.folder = folder
-    return shelf.rows()
+    stored: LedgerTable[SampleRow] = LedgerTable(
+        ledger.store, "samples", {}, SampleRow, ledger.flush_seconds
+    )
+    stored.folder = folder
+    return stored.rows()
 
 
 def _grade(
@@ -143,8 +145,8 @@ def _previous(
     return found
 
 
-def _verdicts(ledger: Ledger, facts: Mapping[str, object]) -> Shelf[VerdictRow]:
-    return Shelf(ledger.store, "verdicts", facts, VerdictRow, ledger.flush_seconds)
+def _verdicts(ledger: Ledger, facts: Mapping[str, object]) -> LedgerTable[VerdictRow]:
+    return LedgerTable(ledger.store, "verdicts", facts, VerdictRow, ledger.flush_seconds)
 
 
 def _group(problem: Problem, members: list[Graded], config: Config, old: bool) -> Group:

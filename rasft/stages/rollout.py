@@ -38,14 +38,14 @@ class Sampled(NamedTuple):
     stops: pa.Table  # Stop rows: which problems were sampled further; none unless adaptive
 
 
-class Past(NamedTuple):
+class EarlierRounds(NamedTuple):
     """What earlier rounds left for this one's samples; the first round has neither."""
 
     beliefs: pa.Table | None = None  # Posterior rows: adaptive sampling starts from them
     reference: Path | None = None  # the frozen model, where it is not the policy
 
 
-FIRST_ROUND = Past()
+FIRST_ROUND = EarlierRounds()
 
 
 def roll_out(
@@ -54,13 +54,13 @@ def roll_out(
     routes: pa.Table,
     policy: Path,
     shard: int,
-    past: Past = FIRST_ROUND,
+    earlier: EarlierRounds = FIRST_ROUND,
 ) -> Sampled:
     """Sample one shard's problems under the policy and score the samples under the reference."""
     renderer = open_renderer(policy, config.prompts, config.chat)
     mine = _shard(config, rows, routes, shard)
     ledger = open_ledger(config.ledger)
-    beliefs = first_beliefs() if past.beliefs is None else past.beliefs
+    beliefs = first_beliefs() if earlier.beliefs is None else earlier.beliefs
     stages = adaptive.Stages(config, mine, from_table(beliefs, Posterior), ledger)
     drawn, dropped, sampler = sampling.draw_rollouts(
         config, mine, renderer, policy, ledger, stages.further
@@ -69,7 +69,9 @@ def roll_out(
     sequences = [(r.problem_id, r.sample_index, prompts[r.problem_id], r.token_ids) for r in drawn]
     return Sampled(
         rollouts=to_table(drawn, Rollout),
-        scores=to_table(score(config, past.reference or policy, sequences, ledger), SequenceScore),
+        scores=to_table(
+            score(config, earlier.reference or policy, sequences, ledger), SequenceScore
+        ),
         dropped=to_table(dropped, Dropped),
         sampler=sampler,
         work=to_table(ledger.work("rollout"), Work),

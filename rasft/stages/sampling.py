@@ -21,7 +21,7 @@ from rasft.decoding.one_engine import OneEngine
 from rasft.errors import MachineError
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_key
-from rasft.ledger.table import Shelf
+from rasft.ledger.table import LedgerTable
 from rasft.models import folders
 from rasft.models.renderer import Renderer
 from rasft.progress import track
@@ -115,20 +115,20 @@ class Sampler:
         if not wanted:
             return []
         keys = self._keys(wanted)
-        with self.ledger.samples(self._source) as shelf:
-            rows = shelf.find(keys.values())
+        with self.ledger.samples(self._source) as stored:
+            rows = stored.find(keys.values())
             found = {sample: rows[key] for sample, key in keys.items() if key in rows}
             missing = [(row, index) for row, index in wanted if (row.id, index) not in found]
             self.ledger.count("samples", reused=len(found), made=len(missing))
             known = [self._rollout(name, row) for (name, _), row in found.items()]
-            return known + list(self._make(missing, keys, shelf))
+            return known + list(self._make(missing, keys, stored))
 
     @cached_property
     def _source(self) -> SampleSource:
         return self.setup.source()
 
     def _make(
-        self, missing: Sequence[Wanted], keys: Mapping[Name, str], shelf: Shelf[SampleRow]
+        self, missing: Sequence[Wanted], keys: Mapping[Name, str], stored: LedgerTable[SampleRow]
     ) -> Iterator[Rollout]:
         if not missing:
             return
@@ -140,7 +140,7 @@ class Sampler:
         self.notes = engine.notes
         drawn = sample(missing, self.renderer, engine, setup.sampling, setup.run_seed)
         for rollout in drawn:
-            shelf.put(
+            stored.put(
                 SampleRow(
                     key=keys[rollout.problem_id, rollout.sample_index],
                     problem=digests[rollout.problem_id],

@@ -18,9 +18,9 @@ from rasft.models.renderer import Renderer, open_renderer
 from rasft.records import Checkpoint, Work
 from rasft.tables import to_table
 from rasft.training.launch import launcher
-from rasft.training.launch.launcher import PLAIN, Host
+from rasft.training.launch.launcher import STANDALONE, LaunchContext
 from rasft.training.storage import jobs
-from rasft.training.storage.jobs import ALONE, Place, Served, TrainingJob
+from rasft.training.storage.jobs import ONLY_ROUND, RoundPosition, Served, TrainingJob
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,24 @@ def train(
     rows: pa.Table,
     policy: Path,
     folder: Path,
-    host: Host = PLAIN,
-    place: Place = ALONE,
+    context: LaunchContext = STANDALONE,
+    position: RoundPosition = ONLY_ROUND,
 ) -> Trained:
     """Train the policy on weighted examples in a process group of its own, or of several nodes."""
-    return fit(config, config.training, rows, policy, folder, "train", host, place)
+    return fit(config, config.training, rows, policy, folder, "train", context, position)
 
 
 def assist(
-    config: Config, rows: pa.Table, policy: Path, folder: Path, host: Host, place: Place = ALONE
+    config: Config,
+    rows: pa.Table,
+    policy: Path,
+    folder: Path,
+    context: LaunchContext,
+    position: RoundPosition = ONLY_ROUND,
 ) -> None:
     """Take part in the same training as a node that is not the first, which keeps the result."""
-    jobs.write_job(folder, _job(config, config.training, policy, host, place), rows)
-    launcher.launch_kept(folder, config.training, host)
+    jobs.write_job(folder, _job(config, config.training, policy, context, position), rows)
+    launcher.launch_kept(folder, config.training, context)
 
 
 def fit(
@@ -62,19 +67,19 @@ def fit(
     model: Path,
     folder: Path,
     stage: str,
-    host: Host,
-    place: Place = ALONE,
+    context: LaunchContext,
+    position: RoundPosition = ONLY_ROUND,
 ) -> Trained:
     """Train, or take the same training from the ledger.
 
     Several nodes do not ask the ledger: they might not find the same in it.
     """
-    job = _job(config, settings, model, host, place)
+    job = _job(config, settings, model, context, position)
     jobs.write_job(folder, job, rows)
     ledger = open_ledger(config.ledger)
 
     def launch() -> Mapping[str, Any]:
-        return launcher.launch_kept(folder, settings, host)
+        return launcher.launch_kept(folder, settings, context)
 
     alone = settings.nodes == 1
     summary = trainings.train_once(ledger, job, folder, launch) if alone else launch()
@@ -82,12 +87,16 @@ def fit(
 
 
 def _job(
-    config: Config, settings: TrainingConfig, model: Path, host: Host, place: Place
+    config: Config,
+    settings: TrainingConfig,
+    model: Path,
+    context: LaunchContext,
+    position: RoundPosition,
 ) -> TrainingJob:
-    if settings.nodes != host.node.count:
-        raise UserError(f"training.nodes is {settings.nodes}, and here are {host.node.count}")
+    if settings.nodes != context.node.count:
+        raise UserError(f"training.nodes is {settings.nodes}, and here are {context.node.count}")
     renderer, dtype = open_renderer(model, config.prompts, config.chat), config.model.dtype
-    return TrainingJob(str(model), settings, dtype, config.seed, place, served(renderer))
+    return TrainingJob(str(model), settings, dtype, config.seed, position, served(renderer))
 
 
 def served(renderer: Renderer) -> Served:

@@ -87,15 +87,15 @@ def _known_or_judged(
         place: verdict_key(digests[each.problem.id], each.response)
         for place, each in submissions.items()
     }
-    with ledger.verdicts(name, current, deciding_settings(name, settings)) as shelf:
-        rows = shelf.find(keys.values())
+    with ledger.verdicts(name, current, deciding_settings(name, settings)) as stored:
+        rows = stored.find(keys.values())
         missing = {place: each for place, each in submissions.items() if keys[place] not in rows}
         ledger.count("verdicts", reused=len(submissions) - len(missing), made=len(missing))
         for place in submissions.keys() - missing.keys():
             yield place, (_read(rows[keys[place]]), current)
         for place, (judgement, found) in _judge_missing(name, missing, settings) if missing else ():
             if judgement.status.is_decided:  # else the machine failed: it is to be tried again
-                shelf.put(_row(keys[place], judgement))
+                stored.put(_row(keys[place], judgement))
             yield place, (judgement, found)
 
 

@@ -11,11 +11,15 @@ from rasft.models.renderer import open_renderer
 from rasft.records import EXPERT, Problem, TrainingExample
 from rasft.stages.train import Trained, fit
 from rasft.tables import from_table, to_table
-from rasft.training.launch.launcher import PLAIN, Host
+from rasft.training.launch.launcher import STANDALONE, LaunchContext
 
 
 def warm_up(
-    config: Config, problems: pa.Table, base: Path, folder: Path, host: Host = PLAIN
+    config: Config,
+    problems: pa.Table,
+    base: Path,
+    folder: Path,
+    context: LaunchContext = STANDALONE,
 ) -> Trained | None:
     """The expert stage before the round: plain supervised training on problems of its own."""
     if config.warmup is None:
@@ -43,4 +47,4 @@ def warm_up(
         }
     )
     rows_of = to_table(examples, TrainingExample)
-    return fit(config, settings, rows_of, base, folder, "warmup", host)
+    return fit(config, settings, rows_of, base, folder, "warmup", context)

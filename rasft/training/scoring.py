@@ -15,7 +15,7 @@ from rasft.ledger.known_scores import Response
 from rasft.models.language_model import DTYPES, load_model
 from rasft.progress import track
 from rasft.records import SequenceScore, TrainingExample
-from rasft.training.loop.batching import Layout, Rows, collate
+from rasft.training.model.batching import Layout, Rows, collate
 from rasft.training.model.forward import ResponseLogps, response_logps
 
 

@@ -37,39 +37,39 @@ def row(number: int) -> SampleRow:
 
 def test_rows_written_by_several_come_back_once(address: str) -> None:
     def write(writer: int) -> None:
-        with open_ledger(LedgerConfig(path=address)).samples(SOURCE) as shelf:
+        with open_ledger(LedgerConfig(path=address)).samples(SOURCE) as stored:
             for number in range(writer, writer + 3):  # each row by up to three writers
-                shelf.put(row(number))
+                stored.put(row(number))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    shelf = open_ledger(LedgerConfig(path=address)).samples(SOURCE)
-    assert sorted(shelf.rows(), key=lambda each: each.key) == [row(number) for number in range(6)]
-    assert shelf.find(["k01", "none"]) == {"k01": row(1)}
+    stored = open_ledger(LedgerConfig(path=address)).samples(SOURCE)
+    assert sorted(stored.rows(), key=lambda each: each.key) == [row(number) for number in range(6)]
+    assert stored.find(["k01", "none"]) == {"k01": row(1)}
 
 
 def test_what_is_not_whole_is_not_read_and_small_files_are_merged(address: str) -> None:
     store = Store(f"{address}/other")
-    shelf = Ledger(store).samples(SOURCE)
+    stored = Ledger(store).samples(SOURCE)
     for number in range(3):
-        shelf.put(row(number))
-        shelf.flush()
-    content = store.fs.cat_file(store.files(shelf.folder)[0])
-    store.put(f"{shelf.folder}/{'0' * 64}.parquet", content[:-20])
-    assert len(list(shelf.rows())) == 3
+        stored.put(row(number))
+        stored.flush()
+    content = store.fs.cat_file(store.files(stored.folder)[0])
+    store.put(f"{stored.folder}/{'0' * 64}.parquet", content[:-20])
+    assert len(list(stored.rows())) == 3
     assert list(store.ignored.values()) == ["damaged"]
     (folder,) = inventory(store)
     assert merge(store, folder) == 2
-    assert shelf.has([f"k{number:02}" for number in range(3)]) == {"k00", "k01", "k02"}
+    assert stored.has([f"k{number:02}" for number in range(3)]) == {"k00", "k01", "k02"}
     done = CliRunner().invoke(main, ["ledger", "ls", "--path", f"{address}/other"])
     assert "checkpoint model, engine engine 1" in done.output
 
 
 def test_a_bucket_that_is_not_there_is_one_message(address: str) -> None:
-    shelf = open_ledger(LedgerConfig(path="s3://no-such-bucket/x")).samples(SOURCE)
-    shelf.put(row(0))
+    stored = open_ledger(LedgerConfig(path="s3://no-such-bucket/x")).samples(SOURCE)
+    stored.put(row(0))
     with pytest.raises(MachineError, match="the ledger cannot write"):
-        shelf.flush()
+        stored.flush()
 
 
 @pytest.mark.parametrize("where", ["local", "s3"])

@@ -13,9 +13,9 @@ from rasft.errors import MachineError, UserError
 from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
 from rasft.training.launch.launcher import launch
+from rasft.training.loop.saving import save_trained
 from rasft.training.model.lora import ADAPTER, load_quantized, merge_checked
 from rasft.training.storage.jobs import MODEL, read_job
-from rasft.training.storage.saving import save_trained
 from tests.training_jobs import job, open_trainer, quiet
 
 LORA = LoraSettings(rank=4, alpha=8)

@@ -19,7 +19,7 @@ from rasft.training.loop import trainer
 from rasft.training.storage.jobs import read_job
 from rasft.models.language_model import load_tokenizer
 from rasft.training.model.lora import quantized
-from rasft.training.storage.saving import save_trained
+from rasft.training.loop.saving import save_trained
 from tests.training_jobs import counting, open_trainer
 
 # on some CPUs it would pack weights as inference alone can read them

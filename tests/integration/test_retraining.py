@@ -44,9 +44,9 @@ STEPS = [
 CONFIG = """
 name: tiny
 seed: 3
-model: {path: PLACE/model, dtype: float32}
+model: {path: LOCATION/model, dtype: float32}
 data:
-  datasets: [{name: jsonl, options: {path: PLACE/data/train.jsonl}}]
+  datasets: [{name: jsonl, options: {path: LOCATION/data/train.jsonl}}]
   max_tokens: 256
 prompts: {math: {system: ""}}
 rollout:
@@ -66,12 +66,12 @@ evaluation:
   benchmarks: [{name: math500}]
 resources: {default: {retries: 1, retry_minutes: 0}}
 ledger: {enabled: false} # every tick makes its own samples
-schedule: {champion: PLACE/champion.json, only_new_data: ONLY_NEW, cron: "0 3 * * 1"}
+schedule: {champion: LOCATION/champion.json, only_new_data: ONLY_NEW, cron: "0 3 * * 1"}
 """
 
 
 @dataclass
-class Place:
+class RoundPosition:
     """The folder that the schedule works in."""
 
     folder: Path
@@ -111,18 +111,18 @@ def run_of(done: Done) -> Run:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoundPosition]:
     folder = tmp_path_factory.mktemp("schedule")
     tiny_model.build(folder / "model")
     (folder / "data" / "math").mkdir(parents=True)
     write_rows(folder / "data/train.jsonl", range(40), "prompt", "expert_response")
     write_rows(folder / "data/math/math500.jsonl", range(100, 140), "problem", "solution")
-    text = CONFIG.replace("PLACE", str(folder))
+    text = CONFIG.replace("LOCATION", str(folder))
     (folder / "again.yaml").write_text(text.replace("ONLY_NEW", "false"))
     (folder / "new.yaml").write_text(text.replace("ONLY_NEW", "true"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)  # where Metaflow's client looks for runs
-        yield Place(folder)
+        yield RoundPosition(folder)
 
 
 def write_rows(path: Path, numbers: range, prompt: str, response: str) -> None:
@@ -141,7 +141,7 @@ def write_rows(path: Path, numbers: range, prompt: str, response: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def promoted(place: Place) -> Run:
+def promoted(place: RoundPosition) -> Run:
     """The first tick: nothing stands yet but the base."""
     done = place.tick("again.yaml")
     assert done.code == 0, done.output[-4000:]
@@ -169,7 +169,7 @@ class Disturbance:
 
 
 @pytest.fixture(scope="module")
-def refused(place: Place, promoted: Run) -> Run:
+def refused(place: RoundPosition, promoted: Run) -> Run:
     """The second tick, on the same data: killed in every step and resumed."""
     disturbance = Disturbance()
     before = place.standing
@@ -189,7 +189,9 @@ def records(run: Run, name: str, record: type) -> list:
     return from_table(run["end"].task[name].data, record)
 
 
-def test_a_better_candidate_becomes_the_champion(place: Place, promoted: Run, refused: Run) -> None:
+def test_a_better_candidate_becomes_the_champion(
+    place: RoundPosition, promoted: Run, refused: Run
+) -> None:
     champion = place.standing.champion
     assert champion is not None
     assert champion.run == promoted.pathspec
@@ -198,7 +200,9 @@ def test_a_better_candidate_becomes_the_champion(place: Place, promoted: Run, re
     assert "promoted" in promoted.tags
 
 
-def test_a_refused_candidate_says_why_and_leaves_the_champion(place: Place, refused: Run) -> None:
+def test_a_refused_candidate_says_why_and_leaves_the_champion(
+    place: RoundPosition, refused: Run
+) -> None:
     standing = place.standing
     assert standing.champion is not None
     assert standing.refused is not None
@@ -228,13 +232,13 @@ def test_whatever_is_killed_nothing_is_lost_or_doubled(promoted: Run, refused: R
     assert results[0] == results[1] == results[2]
 
 
-def test_a_poisoned_shard_is_named(place: Place, refused: Run) -> None:
+def test_a_poisoned_shard_is_named(place: RoundPosition, refused: Run) -> None:
     report = (place.folder / refused["end"].task["report_path"].data).read_text()
     assert "Note: the run lost rollout 1 (" in report
     assert f"| lost_shard | {len(records(refused, 'problems', Problem)) // 2} |" in report
 
 
-def test_without_new_data_nothing_is_trained(place: Place, refused: Run) -> None:
+def test_without_new_data_nothing_is_trained(place: RoundPosition, refused: Run) -> None:
     before = place.standing
     done = place.tick("new.yaml")
     assert done.code == 0, done.output[-4000:]
@@ -243,7 +247,7 @@ def test_without_new_data_nothing_is_trained(place: Place, refused: Run) -> None
     assert {step.id for step in run_of(done)} == {"start", "idle", "end"}
 
 
-def test_no_secret_is_in_anything_a_run_leaves(place: Place, refused: Run) -> None:
+def test_no_secret_is_in_anything_a_run_leaves(place: RoundPosition, refused: Run) -> None:
     """Artifacts, logs, metadata, cards, reports and the pointer."""
     searched = 0
     for path in place.folder.rglob("*"):

@@ -14,8 +14,8 @@ from accelerate.state import AcceleratorState
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample
 from rasft.training.launch.program import open_accelerator
-from rasft.training.loop.batching import Batch, Order
 from rasft.training.loop.trainer import Diverged, Trainer
+from rasft.training.model.batching import Batch, Order
 from rasft.training.storage.checkpoints import Checkpoints
 from rasft.training.storage.example_store import ExampleStore
 from rasft.training.storage.jobs import EXAMPLES, digest_of, read_job

@@ -16,7 +16,7 @@ from rasft import tables
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample
 from rasft.training.launch.launcher import launch
-from rasft.training.loop.batching import Order
+from rasft.training.model.batching import Order
 from rasft.training.storage.checkpoint_store import give, take
 from rasft.training.storage.checkpoints import found
 from rasft.training.storage.jobs import CHECKPOINTS, CONSUMED, MODEL, SUMMARY, read_job

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rasft.answers.bounds import TooLarge
 from rasft.answers.comparing.rules import rules_named
 from rasft.answers.golds import check_golds, neighbours
 from rasft.answers.judging import Pair, decide
 from rasft.answers.reading.answer import read
+from rasft.answers.reading.bounds import TooLarge
 from rasft.answers.reading.shapes import (
     Bracketed,
     Clock,

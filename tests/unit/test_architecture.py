@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -23,14 +24,45 @@ CONFINED = {
     "metaflow": ("flows/", "rasft/results/runs.py"),
 }
 
+# Rooms from the ground up: a module imports from its own room and from the floors below it.
+FLOORS = (
+    ("rasft.errors", "rasft.paths", "rasft.progress", "rasft.records", "rasft.tables"),
+    ("rasft.answers.reading", "sandbox.inside"),
+    ("rasft.answers.comparing", "rasft.extras", "rasft.losses", "rasft.plugins", "rasft.workers"),
+    ("rasft.answers", "rasft.config", "sandbox"),
+    ("rasft.data", "rasft.method", "rasft.models", "rasft.results", "rasft.verifiers"),
+    ("rasft.decoding", "rasft.generated", "rasft.machine", "rasft.report"),
+    ("rasft.training.model", "rasft.training.storage"),
+    ("rasft.benchmarks", "rasft.datasets", "rasft.engines", "rasft.ledger", "rasft.retraining"),
+    ("rasft.training.loop",),
+    ("rasft.training", "rasft.training.launch", "rasft.training.reinforcement"),
+    ("rasft.training.preflight",),
+    ("rasft.stages",),
+    ("rasft.commands", "flows"),
+    ("rasft.cli",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-def imported(path: Path) -> Iterator[str]:
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    return frozenset(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def room_of(module: str) -> str:
+    """The longest room that holds the module; "" for what is not this project's."""
+    parts = module.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in names if name in FLOOR), "")
 
 
 def relative(path: Path) -> str:
@@ -46,7 +78,7 @@ def test_confined_packages(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_direction(path: Path) -> None:
-    names = set(imported(path))
+    names = imported(path)
     place = relative(path)
     if place.startswith("sandbox/"):
         assert not any(name.split(".")[0] in ("rasft", "flows") for name in names)
@@ -58,6 +90,18 @@ def test_direction(path: Path) -> None:
         assert not names & siblings, f"{place} imports a plugin beside it"
     if place in ("rasft/records.py", "rasft/errors.py"):
         assert not any(name.startswith("rasft") for name in names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_imports_go_down(path: Path) -> None:
+    own = room_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    rooms = {room for name in imported(path) if (room := room_of(name)) not in ("", own)}
+    assert {room for room in rooms if FLOOR[room] >= FLOOR.get(own, -1)} == set()
+
+
+def test_every_module_has_a_floor() -> None:
+    modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in SOURCES]
+    assert [m for m in modules if not room_of(m) and m != "rasft.__init__"] == []
 
 
 @pytest.mark.parametrize(
@@ -91,6 +135,7 @@ def on_import(path: Path) -> Iterator[str]:
         waiting.extend(ast.iter_child_nodes(node))
 
 
+@cache
 def base_packages() -> set[str]:
     """What the base dependencies of pyproject.toml are imported as."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import Layout, Order, collate, deal, plan_step
+from rasft.training.model.batching import Layout, Order, collate, deal, plan_step
 
 LENGTHS = st.lists(st.integers(1, 400), min_size=1, max_size=60)
 BUDGETS = st.integers(1, 1000)

@@ -11,12 +11,11 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from rasft.config.chat import ChatConfig
+from rasft.config.named_templates import CHATML, NAMED
 from rasft.config.settings import PromptConfig
 from rasft.errors import UserError
 from rasft.models.chat_template import ChatTemplate
-from rasft.models.named_templates import NAMED
 from rasft.models.renderer import Renderer
-from rasft.models.tiny_llama import CHATML
 from rasft.records import Problem
 from tests import chat_models
 

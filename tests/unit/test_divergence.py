@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import Batch, collate
+from rasft.training.model.batching import Batch, collate
 from rasft.training.model.forward import CHUNK, ResponseLogps, loss_inputs, response_logps
 from tests import tiny_model
 

@@ -10,7 +10,7 @@ import torch
 from rasft.errors import UserError
 from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import collate
+from rasft.training.model.batching import collate
 from rasft.training.model.forward import CHUNK, ResponseLogps, response_logps
 from rasft.training.scoring import score
 from tests import tiny_model

@@ -41,18 +41,18 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def test_rows_come_back_by_key(ledger: Ledger) -> None:
-    with ledger.samples(SOURCE) as shelf:
-        shelf.put(row("a"))
-        shelf.put(row("b", "six"))
+    with ledger.samples(SOURCE) as stored:
+        stored.put(row("a"))
+        stored.put(row("b", "six"))
     fresh = ledger.samples(SOURCE)
     assert fresh.find(["b", "c"]) == {"b": row("b", "six")}
     assert fresh.has(["a", "c"]) == {"a"}
     assert [each.key for each in fresh.rows()] == ["a", "b"]
 
 
-def test_other_facts_are_another_shelf(ledger: Ledger) -> None:
-    with ledger.samples(SOURCE) as shelf:
-        shelf.put(row("a"))
+def test_other_facts_are_another_table(ledger: Ledger) -> None:
+    with ledger.samples(SOURCE) as stored:
+        stored.put(row("a"))
     for change in (
         {"checkpoint": "other"},
         {"engine": "engine 2"},
@@ -65,10 +65,10 @@ def test_other_facts_are_another_shelf(ledger: Ledger) -> None:
 
 def test_two_writers_of_one_row_leave_it_once(ledger: Ledger, tmp_path: Path) -> None:
     shelves = [Ledger(Store(str(tmp_path))).samples(SOURCE) for _ in range(2)]
-    for number, shelf in enumerate(shelves):
-        shelf.put(row("a", f"by writer {number}"))
-        shelf.put(row(f"own {number}"))
-        shelf.flush()
+    for number, stored in enumerate(shelves):
+        stored.put(row("a", f"by writer {number}"))
+        stored.put(row(f"own {number}"))
+        stored.flush()
     found = ledger.samples(SOURCE)
     assert sorted(each.key for each in found.rows()) == ["a", "own 0", "own 1"]
     assert found.find(["a"]) == ledger.samples(SOURCE).find(["a"])
@@ -77,17 +77,17 @@ def test_two_writers_of_one_row_leave_it_once(ledger: Ledger, tmp_path: Path) ->
 def test_the_same_content_is_one_file(ledger: Ledger) -> None:
     assert ledger.store
     for _ in range(2):
-        with ledger.samples(SOURCE) as shelf:
-            shelf.put(row("a"))
-    assert len(ledger.store.files(shelf.folder)) == 1
+        with ledger.samples(SOURCE) as stored:
+            stored.put(row("a"))
+    assert len(ledger.store.files(stored.folder)) == 1
 
 
 def test_what_cannot_be_trusted_is_counted_and_not_read(ledger: Ledger) -> None:
     assert ledger.store
     for key in ("whole", "cut", "flipped"):
-        with ledger.samples(SOURCE) as shelf:
-            shelf.put(row(key))
-    folder = Path(shelf.folder)
+        with ledger.samples(SOURCE) as stored:
+            stored.put(row(key))
+    folder = Path(stored.folder)
     by_key = {}
     for path in folder.glob("*.parquet"):
         table = pa.parquet.read_table(path)
@@ -99,7 +99,7 @@ def test_what_cannot_be_trusted_is_counted_and_not_read(ledger: Ledger) -> None:
     by_key["flipped"].write_bytes(damaged)
     (folder / "notes.txt").write_text("not ours")
     (folder / f".{'0' * 64}.parquet.17.partial").write_bytes(content[:10])
-    ledger.store.append(shelf.folder, pa.table({"key": ["whole"], "other": [1]}))
+    ledger.store.append(stored.folder, pa.table({"key": ["whole"], "other": [1]}))
     assert list(ledger.samples(SOURCE).rows()) == [row("whole")]
     reasons = sorted(ledger.store.ignored.values())
     assert reasons == ["damaged", "damaged", "foreign", "half-written", "other schema"]
@@ -107,10 +107,10 @@ def test_what_cannot_be_trusted_is_counted_and_not_read(ledger: Ledger) -> None:
 
 def test_damaged_facts_hide_a_folder_and_are_counted(ledger: Ledger) -> None:
     assert ledger.store
-    with ledger.samples(SOURCE) as shelf:
-        shelf.put(row("a"))
-    assert ledger.store.folders("samples") == {shelf.folder: SOURCE.facts()}
-    (Path(shelf.folder) / "facts.json").write_text('{"checkpoint": "another"}')
+    with ledger.samples(SOURCE) as stored:
+        stored.put(row("a"))
+    assert ledger.store.folders("samples") == {stored.folder: SOURCE.facts()}
+    (Path(stored.folder) / "facts.json").write_text('{"checkpoint": "another"}')
     assert ledger.store.folders("samples") == {}
     assert list(ledger.store.ignored.values()) == ["damaged"]
 
@@ -119,14 +119,14 @@ def test_a_file_that_vanishes_was_merged_and_is_found_again(ledger: Ledger) -> N
     """As `gc` does it: the merged file is there before the small ones go."""
     assert ledger.store
     for key in "abc":
-        with ledger.samples(SOURCE) as shelf:
-            shelf.put(row(key))
+        with ledger.samples(SOURCE) as stored:
+            stored.put(row(key))
     store = ledger.store
-    reading = store.tables(shelf.folder, schema(SampleRow), None)
+    reading = store.tables(stored.folder, schema(SampleRow), None)
     seen = [next(reading)]
-    small = store.files(shelf.folder)
+    small = store.files(stored.folder)
     tables = [pa.parquet.read_table(path) for path in small]
-    store.append(shelf.folder, pa.concat_tables(tables))
+    store.append(stored.folder, pa.concat_tables(tables))
     for path in small:
         store.remove(path)
     seen += reading
@@ -137,9 +137,9 @@ def test_no_thread_of_arrow_holds_a_file_when_the_program_ends(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that did aborted a finished task ("terminate called without an active exception")."""
-    with ledger.samples(SOURCE) as shelf:
+    with ledger.samples(SOURCE) as stored:
         for number in range(100):
-            shelf.put(row(f"{number:032}", "a text that is long enough" * 100))
+            stored.put(row(f"{number:032}", "a text that is long enough" * 100))
     readers = set()
 
     class Watched(io.FileIO):
@@ -154,18 +154,18 @@ def test_no_thread_of_arrow_holds_a_file_when_the_program_ends(
 
 def test_rows_reach_the_store_while_work_goes_on(tmp_path: Path) -> None:
     ledger = Ledger(Store(str(tmp_path)), flush_seconds=0.05)
-    shelf = ledger.samples(SOURCE)
-    shelf.put(row("a"))
-    assert shelf.has(["a"]) == set()
+    stored = ledger.samples(SOURCE)
+    stored.put(row("a"))
+    assert stored.has(["a"]) == set()
     time.sleep(0.06)
-    shelf.put(row("b"))
-    assert shelf.has(["a", "b"]) == {"a", "b"}
+    stored.put(row("b"))
+    assert stored.has(["a", "b"]) == {"a", "b"}
 
 
 def test_an_exception_leaves_what_was_made(ledger: Ledger) -> None:
     def work() -> None:
-        with ledger.samples(SOURCE) as shelf:
-            shelf.put(row("a"))
+        with ledger.samples(SOURCE) as stored:
+            stored.put(row("a"))
             raise ValueError("the engine died")
 
     with pytest.raises(ValueError, match="engine"):
@@ -175,9 +175,9 @@ def test_an_exception_leaves_what_was_made(ledger: Ledger) -> None:
 
 def test_switched_off_it_holds_nothing_and_still_counts() -> None:
     ledger = open_ledger(LedgerConfig(enabled=False))
-    with ledger.samples(SOURCE) as shelf:
-        shelf.put(row("a"))
-    assert shelf.find(["a"]) == {}
+    with ledger.samples(SOURCE) as stored:
+        stored.put(row("a"))
+    assert stored.find(["a"]) == {}
     ledger.count("samples", reused=0, made=3)
     (work,) = ledger.work("rollout")
     assert (work.stage, work.kind, work.reused, work.made, work.ignored) == (
@@ -202,10 +202,10 @@ def test_a_bad_place_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"ledger.path = 'nowhere://x' cannot be opened"):
         Store("nowhere://x")
     (tmp_path / "file").write_text("")
-    shelf = Ledger(Store(str(tmp_path / "file"))).samples(SOURCE)
-    shelf.put(row("a"))
+    stored = Ledger(Store(str(tmp_path / "file"))).samples(SOURCE)
+    stored.put(row("a"))
     with pytest.raises(MachineError, match="the ledger cannot write"):
-        shelf.flush()
+        stored.flush()
 
 
 def test_problems_are_kept_once_and_come_back_whole(ledger: Ledger) -> None:

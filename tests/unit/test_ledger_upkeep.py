@@ -34,19 +34,19 @@ def ledger(tmp_path: Path, config: Config) -> Ledger:
     ledger = Ledger(Store(str(tmp_path)))
     ledger.remember([PROBLEM])
     for index, text in enumerate((RIGHT, WRONG)):
-        with ledger.samples(SOURCE) as shelf:  # a file for each
+        with ledger.samples(SOURCE) as stored:  # a file for each
             digest = problem_digest(PROBLEM)
-            shelf.put(SampleRow(f"k{index}", digest, "p", 7, index, index, (3, 2), text, "stop"))
+            stored.put(SampleRow(f"k{index}", digest, "p", 7, index, index, (3, 2), text, "stop"))
     judge(ledger, config, "an older version", Status.INCORRECT)
     return ledger
 
 
 def judge(ledger: Ledger, config: Config, version: str, status: Status) -> None:
     deciding = verify.deciding_settings("math", config.verification)
-    with ledger.verdicts("math", version, deciding) as shelf:
+    with ledger.verdicts("math", version, deciding) as stored:
         for text in (RIGHT, WRONG):
             key = verdict_key(problem_digest(PROBLEM), text)
-            shelf.put(VerdictRow(key, status, "7", 0.0, ""))
+            stored.put(VerdictRow(key, status, "7", 0.0, ""))
 
 
 def command(ledger: Ledger, *words: str) -> Result:
@@ -116,8 +116,8 @@ def test_listing_and_totals(ledger: Ledger) -> None:
 def test_gc_asks_first_and_then_drops_and_merges(ledger: Ledger, config: Config) -> None:
     assert ledger.store
     other = replace(SOURCE, checkpoint="model-b")
-    with ledger.samples(other) as shelf:
-        shelf.put(SampleRow("k", "d", "p", 7, 0, 0, (2,), "", "stop"))
+    with ledger.samples(other) as stored:
+        stored.put(SampleRow("k", "d", "p", 7, 0, 0, (2,), "", "stop"))
     judge(ledger, config, verify.version("math", config.verification), Status.CORRECT)
     asked = command(ledger, "gc", "--checkpoint", "model-a").output
     assert asked.count("would drop") == 2
@@ -135,16 +135,16 @@ def test_gc_asks_first_and_then_drops_and_merges(ledger: Ledger, config: Config)
 def test_merging_keeps_each_row_once_and_touches_no_damaged_file(ledger: Ledger) -> None:
     assert ledger.store
     store = ledger.store
-    shelf = ledger.samples(SOURCE)
-    before = sorted(shelf.rows(), key=lambda row: row.key)
+    stored = ledger.samples(SOURCE)
+    before = sorted(stored.rows(), key=lambda row: row.key)
     for row in before:  # again, in one file
-        shelf.put(row)
-    shelf.flush()
-    damaged = Path(shelf.folder, "0" * 64 + ".parquet")
+        stored.put(row)
+    stored.flush()
+    damaged = Path(stored.folder, "0" * 64 + ".parquet")
     damaged.write_bytes(b"not parquet")
     (folder,) = [each for each in inventory(store) if each.kind == "samples"]
     assert merge(store, folder) == 2
-    assert sorted(shelf.rows(), key=lambda row: row.key) == before
+    assert sorted(stored.rows(), key=lambda row: row.key) == before
     assert damaged.exists()
     assert merge(store, folder) == 0
 

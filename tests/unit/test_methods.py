@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rasft.config import comparison
 from rasft.config import files as config_files
 from rasft.config.settings import Config
 from rasft.errors import UserError
@@ -26,7 +27,7 @@ BOTH = "  seeds: [4, 5]\n  methods: {sft: {}, slow: {training: {method: dft, lea
 
 def test_a_cell_has_its_method_and_seed_and_all_else_alike() -> None:
     both = config(BOTH)
-    sft, slow = compare.cell(both, "sft", 4), compare.cell(both, "slow", 5)
+    sft, slow = comparison.cell(both, "sft", 4), comparison.cell(both, "slow", 5)
     assert (sft.training.method, sft.seed, sft.name) == ("sft", 4, "sft")
     assert (slow.training.method, slow.training.learning_rate, slow.seed) == ("dft", 1e-6, 5)
     same = {"training": None, "seed": 0, "name": ""}

@@ -11,10 +11,10 @@ from transformers import PreTrainedTokenizerFast
 
 from rasft.answers.extraction import extract
 from rasft.config.chat import ChatConfig
+from rasft.config.named_templates import CHATML
 from rasft.config.settings import PromptConfig
 from rasft.errors import UserError
 from rasft.models.renderer import Renderer
-from rasft.models.tiny_llama import CHATML
 from tests import chat_models
 
 PROMPTS = {"math": PromptConfig()}

@@ -121,7 +121,7 @@ def test_a_run_above_the_budget_is_refused(tmp_path: Path) -> None:
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No local data, no past run, and a hub that must not be asked."""
 
-    def stream(place: rows.Place, local: Path | None) -> None:
+    def stream(place: rows.Location, local: Path | None) -> None:
         pytest.fail(f"{place.hub} was asked")
 
     monkeypatch.delenv("RASFT_DATA_DIR", raising=False)

@@ -101,6 +101,6 @@ UNPINNED = {"minerva_math"}
 @pytest.mark.parametrize("kind", ["datasets", "benchmarks"])
 def test_hub_data_is_read_at_a_pinned_commit(kind: plugins.Kind) -> None:
     for name in plugins.names(kind):
-        place = getattr(plugins.load(kind, name), "PLACE", None)
-        if isinstance(place, rows.Place) and name not in UNPINNED:
+        place = getattr(plugins.load(kind, name), "LOCATION", None)
+        if isinstance(place, rows.Location) and name not in UNPINNED:
             assert len(place.revision or "") == 40, f"{kind}/{name} follows a moving branch"

@@ -13,7 +13,7 @@ from typing import Any
 
 from mpmath.ctx_mp import MPContext
 
-from rasft.answers.bounds import MOST_EXPONENT, MOST_FACTORIAL, TooLarge
+from rasft.answers.reading.bounds import MOST_EXPONENT, MOST_FACTORIAL, TooLarge
 from rasft.answers.reading.expression import Apply, Node, Number, Symbol, contains
 
 ROUGH_DIGITS, SURE_DIGITS = 60, 400

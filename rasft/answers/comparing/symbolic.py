@@ -18,7 +18,7 @@ import sympy
 import sympy.parsing.sympy_parser as sympy_parser
 from math_verify import LatexExtractionConfig
 
-from rasft.answers.bounds import MOST_SYMBOLIC_CHARACTERS
+from rasft.answers.reading.bounds import MOST_SYMBOLIC_CHARACTERS
 from rasft.answers.reading.notation import normal_form
 
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)

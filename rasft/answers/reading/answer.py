@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from rasft.answers.bounds import MOST_ITEMS, TooLarge
 from rasft.answers.reading import names, scalars
+from rasft.answers.reading.bounds import MOST_ITEMS, TooLarge
 from rasft.answers.reading.cursor import Unreadable
 from rasft.answers.reading.notation import normal_form
 from rasft.answers.reading.shapes import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from rasft.answers.bounds import MOST_EXACT_BITS, MOST_FACTORIAL, TooLarge
+from rasft.answers.reading.bounds import MOST_EXACT_BITS, MOST_FACTORIAL, TooLarge
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from rasft.answers.bounds import check_length
+from rasft.answers.reading.bounds import check_length
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")

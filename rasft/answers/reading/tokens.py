@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rasft.answers.bounds import MOST_DEPTH, MOST_TOKENS, TooLarge
+from rasft.answers.reading.bounds import MOST_DEPTH, MOST_TOKENS, TooLarge
 
 GREEK = (
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",

@@ -24,7 +24,7 @@ from rasft.errors import MachineError, UserError
 from rasft.losses import LossSettings
 from rasft.training.launch.command_line import PROGRAM, command, environment, world_size
 from rasft.training.launch.nodes import ONE_NODE, Node
-from rasft.training.storage.checkpoint_store import Keeper
+from rasft.training.storage.checkpoint_store import CheckpointStore
 from rasft.training.storage.jobs import (
     CURVE,
     ERROR,
@@ -42,21 +42,21 @@ TAIL_LINES = 30
 
 
 @dataclass(frozen=True)
-class Host:
+class LaunchContext:
     """What surrounds a training: what keeps its checkpoints, who watches its curve grow, and which
     of its nodes this is."""
 
-    keeper: Keeper | None = None
+    store: CheckpointStore | None = None
     on_curve: Callable[[Path], None] | None = None  # called with the Parquet file, now and then
     node: Node = ONE_NODE
 
 
-PLAIN = Host()
+STANDALONE = LaunchContext()
 
 
-def launch_kept(job_dir: Path, training: TrainingConfig, host: Host) -> dict[str, Any]:
+def launch_kept(job_dir: Path, training: TrainingConfig, context: LaunchContext) -> dict[str, Any]:
     """As `launch`, from the job's newest kept checkpoint on; new ones are kept as they come."""
-    keeper, on_curve, node = host.keeper, host.on_curve, host.node
+    store, on_curve, node = context.store, context.on_curve, context.node
     digest = digest_of(job_dir)
 
     def on_line(line: str) -> None:
@@ -64,10 +64,10 @@ def launch_kept(job_dir: Path, training: TrainingConfig, host: Host) -> dict[str
         if on_curve and line.startswith(STEP) and (job_dir / CURVE).is_file():
             on_curve(job_dir / CURVE)
 
-    if not keeper:
+    if not store:
         return launch(job_dir, training, on_line, node=node)
-    keep = keeper.keep
-    keeper.restore(digest, job_dir)
+    keep = store.keep
+    store.restore(digest, job_dir)
     return launch(
         job_dir, training, on_line, lambda checkpoint: keep(checkpoint, digest), node=node
     )

@@ -26,6 +26,7 @@ from rasft.errors import MachineError, UserError
 from rasft.models.language_model import DTYPES
 from rasft.records import TrainingStep
 from rasft.training.loop.log import peak_memory_bytes
+from rasft.training.loop.saving import save_trained
 from rasft.training.loop.steps import Stopped, run_steps
 from rasft.training.loop.trackers import check_trackers, event_folder, start_trackers
 from rasft.training.loop.trainer import Trainer
@@ -44,7 +45,6 @@ from rasft.training.storage.jobs import (
     read_job,
     write_json,
 )
-from rasft.training.storage.saving import save_trained
 
 PRECISION = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 STOPPED = 75  # exit code: told to end, the state is saved, start again
@@ -68,7 +68,7 @@ def train(job_dir: Path, processes: int) -> None:
     start_trackers(accelerator, job.training)
     rows = run_steps(trainer, checkpoints, job_dir)
     save_trained(trainer, job, job_dir)
-    if job.place.is_followed and not trainer.adapted:
+    if job.position.is_followed and not trainer.adapted:
         save_state(accelerator, job_dir / STATE)
     if accelerator.is_main_process:
         write_json(job_dir / SUMMARY, summarise(rows, processes, time.monotonic() - start))

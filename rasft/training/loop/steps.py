@@ -62,8 +62,8 @@ def run_steps(trainer: Trainer, checkpoints: Checkpoints, job_dir: Path) -> list
     steps, speaks = trainer.order.steps, trainer.accelerator.is_main_process
     clock = SaveClock(trainer.config, trainer.accelerator)
     rows, consumed = checkpoints.resume(trainer.planned)
-    if not rows and trainer.place.state:
-        trainer.accelerator.load_state(trainer.place.state)
+    if not rows and trainer.position.state:
+        trainer.accelerator.load_state(trainer.position.state)
     trainer.resume(rows, consumed)
     log = TrainingLog(job_dir / CURVE, steps, rows)
     for index in range(len(rows), steps):

@@ -25,10 +25,10 @@ from rasft.errors import UserError
 from rasft.losses import LossSettings, uses_kl
 from rasft.models.language_model import load_model
 from rasft.records import TrainingStep
-from rasft.training.loop.batching import Batch, Layout, Order, Rows, collate, plan_step
 from rasft.training.loop.log import peak_memory_bytes
 from rasft.training.loop.schedule import rate_factor
 from rasft.training.loop.spikes import SpikeGuard
+from rasft.training.model.batching import Batch, Layout, Order, Rows, collate, plan_step
 from rasft.training.model.compiling import compile_layers
 from rasft.training.model.forward import ResponseLogps, loss_inputs, response_logps
 from rasft.training.model.lora import load_quantized, with_adapters
@@ -50,7 +50,7 @@ class Trainer:
         self.loss = plugins.load("losses", self.config.method)
         self.settings = LossSettings.of(self.config.loss)
         self.layout = Layout(self.config.micro_batch_tokens, self.config.packing)
-        self.place = job.place
+        self.position = job.position
         self.order = Order(
             len(store), self.config.batch_size, self.config.epochs, job.seed, self.config.max_steps
         )
@@ -115,7 +115,7 @@ class Trainer:
     def _open_reference(self, job: TrainingJob) -> ResponseLogps:
         """The frozen starting model, whole on each device: only a loss with USES_KL needs it."""
         model = (
-            load_model(job.place.reference or job.model)
+            load_model(job.position.reference or job.model)
             .requires_grad_(False)
             .to(self.accelerator.device)
         )
@@ -138,8 +138,8 @@ class Trainer:
 
     def _set_rate(self, index: int) -> float:
         config = self.config
-        steps, place = self.order.steps, self.place
-        now, end = place.number * steps + index, place.rounds * steps  # one schedule over all
+        steps, position = self.order.steps, self.position
+        now, end = position.number * steps + index, position.rounds * steps  # one schedule over all
         factor = rate_factor(now, end, config.warmup_steps, config.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * factor

@@ -21,8 +21,8 @@ from torch.utils.checkpoint import checkpoint
 from rasft.errors import UserError
 from rasft.losses import LossInputs
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import Batch, collate
 from rasft.training.model.attention import PACKED, Lengths
+from rasft.training.model.batching import Batch, collate
 from rasft.training.model.head import fused_for
 from rasft.training.model.zero3 import is_cut_up
 

@@ -12,8 +12,8 @@ import torch
 from rasft.decoding.engine import EngineOptions, Request, Sampling
 from rasft.models.language_model import load_model, save_checked
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import collate
 from rasft.training.model.attention import PACKED
+from rasft.training.model.batching import collate
 from rasft.training.model.forward import ResponseLogps
 from rasft.training.preflight.checks import Check
 from rasft.training.storage.jobs import TrainingJob

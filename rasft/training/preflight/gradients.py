@@ -12,8 +12,8 @@ from rasft import plugins
 from rasft.losses import LossSettings, uses_kl
 from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.loop.batching import collate
 from rasft.training.model.attention import PACKED
+from rasft.training.model.batching import collate
 from rasft.training.model.forward import ResponseLogps, loss_inputs, response_logps
 from rasft.training.preflight.checks import Check
 from rasft.training.storage.jobs import TrainingJob

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from rasft.training.loop.batching import collate
+from rasft.training.model.batching import collate
 from rasft.training.preflight.checks import Check
 from rasft.training.storage.example_store import ExampleStore
 

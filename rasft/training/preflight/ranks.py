@@ -42,7 +42,7 @@ def ranks_agree(
 
 
 def _gradient(folder: Path, job: TrainingJob) -> Tensor:
-    program = command_line.command(folder, job.training, "rasft.training.loop.gradient")
+    program = command_line.command(folder, job.training, "rasft.training.launch.gradient")
     done = subprocess.run(
         program,
         env=command_line.environment(RANKS),

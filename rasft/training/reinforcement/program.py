@@ -37,7 +37,12 @@ from rasft.records import Problem, ReinforcementStep
 from rasft.training.loop.log import peak_memory_bytes
 from rasft.training.model.zero3 import whole_weights
 from rasft.training.reinforcement.jobs import ReinforcementJob, Shape, read_job
-from rasft.training.reinforcement.rewarded_groups import Episode, EpisodeGroup, Tally, dynamic
+from rasft.training.reinforcement.rewarded_groups import (
+    RewardedGroup,
+    RewardedResponse,
+    Tally,
+    dynamic,
+)
 from rasft.training.reinforcement.rewards import Rewards
 from rasft.training.storage.jobs import CURVE, ERROR, MODEL, SUMMARY, write_json
 
@@ -61,17 +66,17 @@ class Rollouts:
         groups = self._groups(wanted, trainer)
         if not any(group.is_mixed for group in groups):
             print(f"reinforcement: {NOTHING}", flush=True)
-        pairs = [(group.problem_id, episode) for group in groups for episode in group.episodes]
-        logps = [episode.logps for _, episode in pairs]
+        pairs = [(group.problem_id, response) for group in groups for response in group.responses]
+        logps = [response.logps for _, response in pairs]
         return {
             "prompt_ids": [self.prompts[problem_id] for problem_id, _ in pairs],
-            "completion_ids": [list(episode.token_ids) for _, episode in pairs],
+            "completion_ids": [list(response.token_ids) for _, response in pairs],
             "logprobs": logps if None not in logps else None,
-            "reward": [episode.reward for _, episode in pairs],
+            "reward": [response.reward for _, response in pairs],
         }
 
-    def _groups(self, wanted: Sequence[str], trainer: Any) -> list[EpisodeGroup]:
-        def sample(problem_ids: Sequence[str]) -> list[EpisodeGroup]:
+    def _groups(self, wanted: Sequence[str], trainer: Any) -> list[RewardedGroup]:
+        def sample(problem_ids: Sequence[str]) -> list[RewardedGroup]:
             return self._sample(problem_ids, trainer)
 
         def anyone_lacks(count: int) -> bool:
@@ -81,7 +86,7 @@ class Rollouts:
         resamples = self.settings.resamples if self.is_dynamic else 0
         return dynamic(wanted, sample, self.others, resamples, anyone_lacks, self.tally)
 
-    def _sample(self, problem_ids: Sequence[str], trainer: Any) -> list[EpisodeGroup]:
+    def _sample(self, problem_ids: Sequence[str], trainer: Any) -> list[RewardedGroup]:
         size = self.settings.group_size
         repeated = [problem_id for problem_id in problem_ids for _ in range(size)]
         ids = [self.prompts[problem_id] for problem_id in repeated]
@@ -89,9 +94,11 @@ class Rollouts:
         texts = [self.renderer.decode(tokens) for tokens in drawn]
         rewards = self.rewards.of(list(zip(repeated, texts, strict=True)))
         known = [tuple(row) for row in logps] if logps else [None] * len(drawn)
-        episodes = [Episode(tuple(t), r, p) for t, r, p in zip(drawn, rewards, known, strict=True)]
+        responses = [
+            RewardedResponse(tuple(t), r, p) for t, r, p in zip(drawn, rewards, known, strict=True)
+        ]
         return [
-            EpisodeGroup(problem_id, tuple(episodes[place * size : (place + 1) * size]))
+            RewardedGroup(problem_id, tuple(responses[place * size : (place + 1) * size]))
             for place, problem_id in enumerate(problem_ids)
         ]
 

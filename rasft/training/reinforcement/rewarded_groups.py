@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
-class Episode:
+class RewardedResponse:
     """One sampled response with its reward: 1 or 0, None where the machine could not judge it."""
 
     token_ids: tuple[int, ...]
@@ -21,16 +21,16 @@ class Episode:
 
 
 @dataclass(frozen=True)
-class EpisodeGroup:
+class RewardedGroup:
     """The responses to one problem."""
 
     problem_id: str
-    episodes: tuple[Episode, ...]
+    responses: tuple[RewardedResponse, ...]
 
     @property
     def rewards(self) -> tuple[float, ...]:
         """Those that were judged."""
-        return tuple(e.reward for e in self.episodes if e.reward is not None)
+        return tuple(e.reward for e in self.responses if e.reward is not None)
 
     @property
     def is_mixed(self) -> bool:
@@ -50,7 +50,7 @@ class Tally:
     left_out: int = 0  # sampled, but not trained on
     steps_without_signal: int = 0  # every group of the step had equal rewards
 
-    def count(self, groups: Sequence[EpisodeGroup]) -> None:
+    def count(self, groups: Sequence[RewardedGroup]) -> None:
         """Add what was sampled."""
         for group in groups:
             self.groups += 1
@@ -64,7 +64,7 @@ class Tally:
         return Tally(**{name: mine + theirs for (name, mine), theirs in pairs})
 
 
-Sampler = Callable[[Sequence[str]], list[EpisodeGroup]]  # problem ids -> a group each
+Sampler = Callable[[Sequence[str]], list[RewardedGroup]]  # problem ids -> a group each
 
 
 def dynamic(
@@ -74,7 +74,7 @@ def dynamic(
     resamples: int,
     anyone_lacks: Callable[[int], bool],
     tally: Tally,
-) -> list[EpisodeGroup]:
+) -> list[RewardedGroup]:
     """As many mixed groups as problems are wanted, if `resamples` more rounds can find them.
 
     `others` gives further problems. Places that stay open go to groups that are not mixed, which

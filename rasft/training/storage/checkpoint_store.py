@@ -15,7 +15,7 @@ from typing import Protocol
 from rasft.training.storage.jobs import CHECKPOINTS, POSITION
 
 
-class Keeper(Protocol):
+class CheckpointStore(Protocol):
     """Keeps the checkpoints of one job, known by its digest, beyond the life of its folder."""
 
     def keep(self, checkpoint: Path, job: str) -> None:

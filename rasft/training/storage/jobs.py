@@ -41,7 +41,7 @@ _JOB = "job.json"
 
 
 @dataclass(frozen=True)
-class Place:
+class RoundPosition:
     """Where a training stands in a chain of rounds, and the state of the optimizer before it."""
 
     number: int = 0  # of the round, from 0
@@ -55,7 +55,7 @@ class Place:
         return self.number + 1 < self.rounds
 
 
-ALONE = Place()
+ONLY_ROUND = RoundPosition()
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class TrainingJob:
     training: TrainingConfig
     dtype: str
     seed: int
-    place: Place = ALONE
+    position: RoundPosition = ONLY_ROUND
     served: Served = Served()
 
 
@@ -82,7 +82,7 @@ def write_job(job_dir: Path, job: TrainingJob, examples: pa.Table) -> None:
     """Lay out the folder for `launcher.launch`; what an earlier training left there is removed."""
     clear_outputs(job_dir)
     write_store(examples, job_dir / EXAMPLES)
-    parts = {"place": vars(job.place), "served": vars(job.served)}
+    parts = {"position": vars(job.position), "served": vars(job.served)}
     training = job.training.model_dump(mode="json")
     write_json(job_dir / _JOB, {**vars(job), **parts, "training": training})
 
@@ -91,16 +91,22 @@ def read_job(job_dir: Path) -> TrainingJob:
     """The job of a folder that `write_job` laid out."""
     values = json.loads((job_dir / _JOB).read_text(encoding="utf-8"))
     training = TrainingConfig.model_validate_json(json.dumps(values.pop("training")))
-    place, served = Place(**values.pop("place")), values.pop("served")
+    position, served = RoundPosition(**values.pop("position")), values.pop("served")
     served["stop_token_ids"] = tuple(served["stop_token_ids"])
-    return TrainingJob(training=training, place=place, served=Served(**served), **values)
+    return TrainingJob(training=training, position=position, served=Served(**served), **values)
 
 
 def digest_of(job_dir: Path) -> str:
     """sha256 of what is trained and how: the model's content, the settings, the examples' rows."""
     job = read_job(job_dir)
-    place = (job.place.number, job.place.rounds)
-    settings = [job.training.model_dump(mode="json"), job.dtype, job.seed, place, vars(job.served)]
+    position = (job.position.number, job.position.rounds)
+    settings = [
+        job.training.model_dump(mode="json"),
+        job.dtype,
+        job.seed,
+        position,
+        vars(job.served),
+    ]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(folders.fingerprint(Path(job.model)).encode())
     with (job_dir / EXAMPLES).open("rb") as rows:

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rasft.models.tiny_llama import CHATML
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
 
 NAMED = {
     "chatml": CHATML,

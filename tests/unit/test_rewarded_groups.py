@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from rasft.training.reinforcement.rewarded_groups import Episode, EpisodeGroup, Tally, dynamic
+from rasft.training.reinforcement.rewarded_groups import (
+    RewardedGroup,
+    RewardedResponse,
+    Tally,
+    dynamic,
+)
 
 REWARDS = {"right": (1.0, 1.0), "wrong": (0.0, 0.0), "mixed": (1.0, 0.0), "unknown": (None, None)}
 
 
-def sample(problem_ids: Sequence[str]) -> list[EpisodeGroup]:
+def sample(problem_ids: Sequence[str]) -> list[RewardedGroup]:
     """A problem's name says how it goes."""
     return [
-        EpisodeGroup(name, tuple(Episode((1,), reward) for reward in REWARDS[name.split("-")[0]]))
+        RewardedGroup(
+            name, tuple(RewardedResponse((1,), reward) for reward in REWARDS[name.split("-")[0]])
+        )
         for name in problem_ids
     ]
 

@@ -1,6 +1,6 @@
 """The gradient of a job's first step.
 
-    python -m rasft.training.loop.gradient JOB_DIR --processes N
+    python -m rasft.training.launch.gradient JOB_DIR --processes N
 
 Started as the training program is, one process for each device, it computes what the first step
 would apply, writes it beside the job and changes nothing. Preflight compares it with one process's.
