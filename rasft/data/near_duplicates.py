@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from datasketch import MinHash
 from numpy.typing import NDArray
 
 from rasft.data.decontamination import tokens
@@ -88,6 +87,8 @@ def _jaccard(left: set[tuple[str, ...]], right: set[tuple[str, ...]]) -> float:
 
 
 def _signatures(texts: Sequence[str]) -> Signatures:
+    from datasketch import MinHash  # brings scipy: a second that every step of a flow would pay
+
     found = np.empty((len(texts), PERMUTATIONS), np.uint32)
     rows, done = iter(texts), 0
     while part := list(islice(rows, AT_ONCE)):

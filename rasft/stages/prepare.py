@@ -18,7 +18,6 @@ from typing import Any
 import pyarrow as pa
 
 from rasft import plugins
-from rasft.answers.golds import check_golds
 from rasft.config.settings import BenchmarkConfig, Config
 from rasft.data import problems
 from rasft.data.rows import SourceUnavailable
@@ -109,6 +108,8 @@ def _benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
 
 def _sound(rows: Iterable[Problem]) -> tuple[list[Problem], list[str]]:
     """The problems whose gold can be judged against, and the others with what is wrong."""
+    from rasft.answers.golds import check_golds  # brings mpmath, which no other step needs
+
     kept = list(rows)
     faults = dict(check_golds(kept))
     return [row for row in kept if row.id not in faults], [
