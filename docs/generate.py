@@ -294,11 +294,19 @@ def _command(words: Sequence[str], command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     yield from (f"## `{name}`", "", f"    {usage}", "")
-    yield from (escape(inspect.cleandoc(command.help or "")), "")
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        yield from (*_paragraph(paragraph), "")
     options = [each for each in command.params if isinstance(each, click.Option)]
     if options:
         rows = [_option(option, context) for option in options]
         yield from (*table(["option", "value", "default", "meaning"], rows), "")
+
+
+def _paragraph(text: str) -> Sequence[str]:
+    """A paragraph of a help text; one that begins with click's mark is shown as it is written."""
+    if not text.startswith("\b\n"):
+        return [escape(text)]
+    return ["```text", text.removeprefix("\b\n"), "```"]
 
 
 def _option(option: click.Option, context: click.Context) -> Sequence[str]:

@@ -12,7 +12,12 @@ from rasft.config import files as config_files
 from rasft.config.settings import VerificationConfig
 from rasft.errors import RasftError
 
-DEFAULT = config_files.CONFIGS / "demo.yaml"  # what the flow runs where nothing is named
+config_argument = click.argument(
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=config_files.CONFIGS / "demo.yaml",  # what the flow runs where nothing is named
+    metavar="[CONFIG]",
+)
 
 
 class Commands(click.Group):
@@ -25,15 +30,26 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings={"max_content_width": 100})
 @click.version_option(package_name="rasft")
 def main() -> None:
-    """Rollout-adaptive supervised fine-tuning."""
+    """Rollout-adaptive supervised fine-tuning.
+
+    CONFIG is a YAML file, or the name of one in configs/ (math, code, variants/dft); without it a
+    command takes the demo's. RUN is a Metaflow run: RasftFlow/12.
+    """
 
 
 @main.command()
 def doctor() -> None:
-    """Check what a run needs: Docker, GPU, engines, datastore, cluster, disk; say what to do."""
+    """Check what a run needs: Docker, GPU, engines, datastore, cluster, disk; say what to do.
+
+    Prints a line a check. The exit status is 1 if any failed.
+
+    \b
+    Example:
+      rasft doctor
+    """
     from rasft.machine.doctor import checks
 
     failed = False
@@ -44,10 +60,15 @@ def doctor() -> None:
 
 
 @main.command()
-@click.argument("path", type=click.Path(path_type=Path), metavar="CONFIG")
-def resolve(path: Path) -> None:
-    """Print CONFIG with everything it extends and every default."""
-    click.echo(config_files.load(path).model_dump_json(indent=2))
+@config_argument
+def resolve(config_path: Path) -> None:
+    """Print CONFIG as JSON, with everything it extends and every default.
+
+    \b
+    Example:
+      rasft resolve configs/math.yaml
+    """
+    click.echo(config_files.load(config_path).model_dump_json(indent=2))
 
 
 @main.command()
@@ -56,7 +77,13 @@ def resolve(path: Path) -> None:
 @click.option("--push", metavar="OWNER/NAME", help="Also upload it to this hub repository.")
 @click.option("--public", is_flag=True, help="A repository that --push makes is public.")
 def export(source: str, to: Path, push: str | None, public: bool) -> None:
-    """Write a run's trained model, with a card of its results, into a folder of its own."""
+    """Write a run's trained model, with a card of its results, into a folder of its own.
+
+    \b
+    Example:
+      rasft export RasftFlow/12 --to model
+      rasft export RasftFlow/12 --to model --push owner/name
+    """
     from rasft.commands import export as export_command
 
     click.echo(export_command.export(source, to))
@@ -65,22 +92,54 @@ def export(source: str, to: Path, push: str | None, public: bool) -> None:
 
 
 @main.command()
-@click.option("--config", "path", type=click.Path(path_type=Path), required=True)
-@click.option("--rows", type=click.IntRange(min=1), default=64, help="How many are scored.")
-def preflight(path: Path, rows: int) -> None:
-    """Check data, model, gradients and engine of a run before it is started."""
+@config_argument
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=64, show_default=True, help="How many are scored."
+)
+def preflight(config_path: Path, rows: int) -> None:
+    """Check CONFIG's data, model, gradients and engine before a run is started.
+
+    \b
+    Example:
+      rasft preflight configs/math.yaml --rows 16
+    """
     from rasft.commands.preflight import run_preflight
 
-    run_preflight(config_files.load(path), rows)
+    run_preflight(config_files.load(config_path), rows)
 
 
 @main.command()
 @click.argument("rows", type=click.Path(path_type=Path), metavar="INPUT.jsonl")
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="OUTPUT.jsonl")
-@click.option("--config", "config_path", type=click.Path(path_type=Path), default=None)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    metavar="CONFIG",
+    help="Whose section 'verification' holds; the defaults without it.",
+)
 @click.option("--keep-output", is_flag=True, help="Add the program's last 2 kB of output.")
 def verify(rows: Path, output: Path, config_path: Path | None, keep_output: bool) -> None:
-    """Judge each row of INPUT.jsonl; run it again after a crash and it goes on where it stopped."""
+    """Judge each row of INPUT.jsonl, and write a row for each, in the same order.
+
+    After a crash the same command goes on where it stopped. The exit status is 1 if any row is
+    malformed.
+
+    \b
+    A row of the input, for the verifier math or python:
+      {"id": 1, "verifier": "math", "response": "It is \\\\boxed{3/2}.", "answer": "1.5"}
+      {"id": 2, "verifier": "python", "response": "```python\\n...", "tests": "assert f(1) == 2"}
+    Optional: rules, tolerance (math); entry_point, setup, code_prefix, prompt, limits (python).
+
+    \b
+    A row of the output:
+      {"id": 1, "status": "correct", "correct": true, "answer": "3/2", "seconds": 0.005, ...}
+    Statuses: correct incorrect no_answer malformed timed_out out_of_memory crashed undecided
+
+    \b
+    Example:
+      rasft verify rows.jsonl --output verdicts.jsonl
+    """
     from rasft.commands.verify import run_verify
 
     settings = config_files.load(config_path).verification if config_path else VerificationConfig()
@@ -88,9 +147,14 @@ def verify(rows: Path, output: Path, config_path: Path | None, keep_output: bool
 
 
 @main.command()
-@click.option("--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT)
+@config_argument
 def champion(config_path: Path) -> None:
-    """Print the model that the config's schedule has promoted: run, metrics, when and why."""
+    """Print the model that CONFIG's schedule has promoted: run, metrics, when and why.
+
+    \b
+    Example:
+      rasft champion configs/retrain.yaml
+    """
     from rasft.retraining import champion as pointers
 
     config = config_files.load(config_path)
@@ -99,7 +163,7 @@ def champion(config_path: Path) -> None:
 
 
 @main.command()
-@click.option("--config", "config_path", type=click.Path(path_type=Path), default=DEFAULT)
+@config_argument
 @click.option("--budget", type=float, default=None, help="US dollars; refuse a run beyond it.")
 @click.option("--gpu-price", type=float, default=None, help="US dollars a GPU-hour.")
 @click.option("--gpus", type=int, default=None, help="Of each task that uses any; else as here.")
@@ -111,7 +175,12 @@ def plan(
     gpus: int | None,
     parallel: int | None,
 ) -> None:
-    """Print what a run will take before it runs: tasks, GPU-hours, wall time, cost."""
+    """Print what a run of CONFIG will take before it runs: tasks, GPU-hours, wall time, cost.
+
+    \b
+    Example:
+      rasft plan configs/math.yaml --gpus 1 --gpu-price 2.50 --budget 200
+    """
     from rasft.commands import plan as plan_command
 
     if gpus is None:
@@ -138,7 +207,13 @@ def tables(
     beside: tuple[str, ...],
     output: Path | None,
 ) -> None:
-    """Rebuild the table of stored runs: Markdown here, or every form and its pictures in FOLDER."""
+    """Rebuild the table of stored runs: Markdown here, or every form and its pictures in FOLDER.
+
+    \b
+    Example:
+      rasft tables RasftFlow/12 SftFlow/13 --metric pass@4
+      rasft tables --tag paper:table1 --output table1
+    """
     from rasft.commands import tables as tables_command
     from rasft.results import table_text
 
@@ -164,7 +239,12 @@ def reproduce(
     margin: float,
     seed_spread: float,
 ) -> None:
-    """Does RUN reproduce PUBLISHED_ROW? Each cell agrees, differs, or is too noisy to say."""
+    """Does RUN reproduce PUBLISHED_ROW? Each cell agrees, differs, or is too noisy to say.
+
+    \b
+    Example:
+      rasft reproduce dft-1.5b-dft --tag dft:1.5b
+    """
     from rasft.commands import tables as tables_command
     from rasft.results.reproduction import Question
 

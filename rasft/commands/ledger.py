@@ -44,7 +44,12 @@ def ledger() -> None:
 @ledger.command("ls")
 @_where
 def ls_command(path: str | None) -> None:
-    """List what is stored, a line for each checkpoint, way of sampling and verifier version."""
+    """List what is stored, a line for each checkpoint, way of sampling and verifier version.
+
+    \b
+    Example:
+      rasft ledger ls --path s3://BUCKET/ledger
+    """
     store = _store(path)
     for folder in inventory(store):
         click.echo(_line(folder))
@@ -54,7 +59,12 @@ def ls_command(path: str | None) -> None:
 @ledger.command("stats")
 @_where
 def stats_command(path: str | None) -> None:
-    """Totals by kind."""
+    """Print how many rows, files and megabytes of each kind are stored.
+
+    \b
+    Example:
+      rasft ledger stats
+    """
     store = _store(path)
     folders = inventory(store)
     click.echo(f"{store.root}")
@@ -70,7 +80,14 @@ def stats_command(path: str | None) -> None:
 @_where
 @_config
 def regrade_command(path: str | None, config_path: Path) -> None:
-    """Judge every stored sample by the verifiers of now; list changed verdicts and weights."""
+    """Judge every stored sample by today's verifiers; list changed verdicts and weights.
+
+    No model and no GPU is needed. The earlier verdicts stay in the ledger.
+
+    \b
+    Example:
+      rasft ledger regrade --config configs/math.yaml
+    """
     from rasft.stages.regrade import regrade
 
     config = config_files.load(config_path)
@@ -89,7 +106,13 @@ def regrade_command(path: str | None, config_path: Path) -> None:
 def gc_command(
     path: str | None, config_path: Path, checkpoints: tuple[str, ...], yes: bool
 ) -> None:
-    """Drop what no kept checkpoint and no current verifier wants, and merge small files."""
+    """Drop what no kept checkpoint and no current verifier wants, and merge small files.
+
+    \b
+    Example:
+      rasft ledger gc                                   says what would go
+      rasft ledger gc --checkpoint 3fa9c1 --yes         does it, and keeps one checkpoint
+    """
     store = _store(path)
     folders = inventory(store)
     unwanted = {
@@ -104,6 +127,8 @@ def gc_command(
         click.echo(f"merged files: {sum(merge(store, folder) for folder in kept)} fewer")
     elif unwanted:
         click.echo("nothing was changed; run it again with --yes")
+    else:
+        click.echo("every folder is wanted; --yes would merge small files")
 
 
 def _store(path: str | None) -> Store:

@@ -66,7 +66,7 @@ def run_verify(
     with output_path.open("a", encoding="utf-8") as output, _Verifiers(settings) as verifiers:
         judged = _judged(rows, verifiers)
         for row, judgement in track(judged, left, "verify", "rows"):
-            malformed += row.submission is None
+            malformed += judgement.status is Status.MALFORMED
             print(json.dumps(_record(row, judgement, keep_output)), file=output, flush=True)
     return MALFORMED_EXIT if malformed else 0
 

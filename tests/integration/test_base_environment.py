@@ -72,7 +72,7 @@ def test_every_config_resolves_by_its_name(tmp_path: Path) -> None:
 
 
 def test_plan_without_data_or_hub(tmp_path: Path) -> None:
-    done = rasft("plan", "--config", "math", "--gpus", "1", cwd=tmp_path)
+    done = rasft("plan", "math", "--gpus", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "numina_math_cot" in done.stdout
 
@@ -100,6 +100,6 @@ def test_tables_of_a_run_that_is_not_there(tmp_path: Path) -> None:
 
 def test_an_engine_whose_extra_is_missing_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "remote.yaml").write_text("extends: tiny\nrollout: {engine: openai}\n")
-    done = rasft("preflight", "--config", "remote.yaml", cwd=tmp_path)
+    done = rasft("preflight", "remote.yaml", cwd=tmp_path)
     assert done.returncode == 1
     assert "the extra openai is not installed: run pip install" in done.stderr

@@ -19,7 +19,7 @@ evaluation: {benchmarks: [{name: heldout_sums, limit: 2}]}
 
 
 def preflight(config: Path, rows: int) -> Result:
-    return CliRunner().invoke(main, ["preflight", "--config", str(config), "--rows", str(rows)])
+    return CliRunner().invoke(main, ["preflight", str(config), "--rows", str(rows)])
 
 
 def test_every_check_is_a_line(tmp_path: Path) -> None:

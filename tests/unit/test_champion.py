@@ -68,10 +68,10 @@ def test_a_place_that_cannot_be_written_is_the_machines(tmp_path: Path) -> None:
 def test_the_command_prints_it(tmp_path: Path) -> None:
     pointer, config = tmp_path / "tiny.json", tmp_path / "tiny.yaml"
     config.write_text(f"{CONFIG}schedule: {{champion: {pointer}}}\n")
-    before = CliRunner().invoke(cli.main, ["champion", "--config", str(config)])
+    before = CliRunner().invoke(cli.main, ["champion", str(config)])
     assert "none yet; somewhere is the model in use" in before.stdout
     champion.write(str(pointer), FIRST)
-    text = CliRunner().invoke(cli.main, ["champion", "--config", str(config)]).stdout
+    text = CliRunner().invoke(cli.main, ["champion", str(config)]).stdout
     for fact in (
         "RetrainFlow/17",
         "mf.models/17",

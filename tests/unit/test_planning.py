@@ -233,10 +233,10 @@ def test_a_limit_stands_for_a_file_that_is_not_there() -> None:
 
 
 def test_the_command_plans_without_data(tmp_path: Path) -> None:
-    done = plan(tmp_path, "--config", str(config_files.CONFIGS / "math.yaml"))
+    done = plan(tmp_path, str(config_files.CONFIGS / "math.yaml"))
     assert done.returncode == 0, done.stderr
     assert "\nassumed     numina_math_cot 10,000 of 859,494 problems, math500 500" in done.stdout
-    done = plan(tmp_path, "--config", str(AUTHORS))
+    done = plan(tmp_path, str(AUTHORS))
     assert done.returncode != 0
     assert len(done.stderr.strip().splitlines()) == 1
     assert "set its limit in the config" in done.stderr

@@ -78,6 +78,16 @@ def test_the_exit_code_remembers_malformed_rows_of_the_first_run(tmp_path):
     assert verified(source, target)[0] == 1
 
 
+@pytest.mark.docker
+def test_the_exit_code_is_the_same_for_a_program_that_does_not_parse(tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    program = {"id": 1, "verifier": "python", "response": "def f(:", "tests": "assert f() == 1"}
+    source.write_text(json.dumps(program))
+    code, found = verified(source, target)
+    assert (code, found[0]["status"]) == (1, "malformed")
+    assert verified(source, target)[0] == 1
+
+
 def test_an_output_of_another_input_is_refused(tmp_path):
     source, other, target = (tmp_path / name for name in ("in.jsonl", "other.jsonl", "out.jsonl"))
     source.write_text(row("a", "5", "\\boxed{5}"))
