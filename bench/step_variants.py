@@ -149,6 +149,6 @@ class Variants:
         return torch.cat([p.grad.flatten().double() for p in self.policy.parameters()])
 
 
-def _exact_logps(head: Any, hidden_ND: Tensor, target_N: Tensor) -> Tensor:
+def _exact_logps(head: Any, rule: Any, hidden_ND: Tensor, target_N: Tensor) -> Tensor:
     logits_NV = hidden_ND.double() @ head.weight.double().T
     return logits_NV.log_softmax(-1).gather(1, target_N[:, None])[:, 0].float()

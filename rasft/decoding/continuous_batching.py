@@ -19,10 +19,12 @@ from typing import Any, Self
 import torch
 import transformers
 
-from rasft.decoding import slots
+from rasft.decoding import own_cache, slots
 from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
 from rasft.decoding.sampling import draw, penalise
 from rasft.errors import UserError
+from rasft.models.language_model import own_attention
+from rasft.models.traits import traits_of
 
 REFILL = 8  # an eighth of the slots must be free before prompts are computed: several at once
 PREFILL_TOKENS = {"cpu": 1024, "cuda": 8192}  # of one forward pass over prompts: what is fastest
@@ -52,6 +54,7 @@ class TransformersEngine:
         self.steps = 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = _load(model, _dtype(options.dtype, self.device)).to(self.device)
+        self.carries_state = traits_of(self.model.config.to_dict()).carries_state
 
     def __enter__(self) -> Self:
         return self
@@ -80,13 +83,27 @@ class TransformersEngine:
         ]
         if not rows:
             return
+        stops = frozenset(self.options.stop_token_ids)
+        if self.carries_state:
+            yield from (self._alone(row, sampling, stops) for row in rows)
+            return
         rows.sort(key=lambda row: (len(row.prompt), row.prompt), reverse=True)
         batch = Batch(self.model, rows, min(self.options.max_sequences, len(rows)), sampling)
         while batch.rows or batch.waiting:
             batch.admit()
             batch.step()
             self.steps += 1
-            yield from batch.retire(frozenset(self.options.stop_token_ids))
+            yield from batch.retire(stops)
+
+    def _alone(self, row: Row, sampling: Sampling, stops: frozenset[int]) -> tuple[int, Completion]:
+        drawn = own_cache.Drawn(sampling, row.generator, self._count_step)
+        row.tokens = own_cache.sample_tokens(
+            self.model, row.prompt, row.budget, sorted(stops), drawn
+        )
+        return row.index, _completion(row, stops)
+
+    def _count_step(self) -> None:
+        self.steps += 1
 
     def reload(self, model: str) -> None:
         """Copy another folder's weights over the loaded ones."""
@@ -245,9 +262,11 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
 def _load(model: str, dtype: torch.dtype) -> Any:
     try:
         loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            model, dtype=dtype, attn_implementation=slots.ATTENTION
+            model, dtype=dtype, attn_implementation=own_attention(model)
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"cannot load the model {model}: {error}") from None
     loaded.eval()
+    if not traits_of(loaded.config.to_dict()).carries_state:
+        loaded.set_attn_implementation(slots.ATTENTION)
     return loaded

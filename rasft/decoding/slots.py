@@ -14,10 +14,9 @@ import torch
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache, DynamicLayer
 
-from rasft.errors import UserError
+from rasft.models.attention_rules import attend_by_scores, rules_of, visible
 
 ATTENTION = "rasft_slots"  # the attention implementation that reads these slots
-UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # changes of the scores, by keyword
 
 
 @dataclass
@@ -107,10 +106,17 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Attention of query (rows, heads, tokens, size) over key (rows, groups, columns, size).
 
-    The heads that share a group of keys become further query positions, so that grouped keys are
-    never copied. Raises UserError for an attention that changes the scores in another way.
+    The mask is (rows, 1, tokens, columns): a query sees the columns up to its own. The heads that
+    share a group of keys become further query positions, so that grouped keys are never copied.
+    Raises UserError for an attention that changes the scores in an unknown way.
     """
-    _refuse(options, key.shape[2])
+    rules = rules_of(module, options)
+    if not rules.is_causal_to(key.shape[2]):
+        columns = torch.arange(key.shape[2], device=key.device)
+        attention_mask = visible(attention_mask.sum(dim=-1) - 1, columns, rules)
+    if rules.changes_scores:
+        output = attend_by_scores(query, key, value, attention_mask, scaling, rules)
+        return output.transpose(1, 2).contiguous(), None
     rows, heads, tokens, size = query.shape
     groups = key.shape[1]
     shared = heads // groups
@@ -122,18 +128,6 @@ def attend(
         scale=scaling,
     )
     return output.reshape(rows, heads, tokens, -1).transpose(1, 2).contiguous(), None
-
-
-def _refuse(options: dict[str, Any], columns: int) -> None:
-    window = options.get("sliding_window")
-    unknown = [name for name in UNSUPPORTED if options.get(name) is not None]
-    if window is not None and window < columns:
-        unknown.append("sliding_window")
-    if unknown:
-        raise UserError(
-            f"the transformers engine does not do this model's attention ({', '.join(unknown)}); "
-            "set rollout.engine: vllm"
-        )
 
 
 AttentionInterface.register(ATTENTION, attend)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +14,60 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rasft.errors import MachineError, UserError
+from rasft.models.traits import traits_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# Attributes of modules that say how much is dropped or shaken, as transformers' models name them.
+_RANDOM = re.compile(r"dropout|pdrop|layerdrop|jitter")
 
 
 def load_model(path: str | Path) -> Any:
     """The model with fp32 weights, in evaluation mode, on the CPU.
 
-    Small updates are lost in bf16 weights, and the reference must be read as the policy is.
-    Raises UserError if the folder cannot be read.
+    Small updates are lost in bf16 weights, and the reference must be read as the policy is. Dropout
+    is left as the model has it: evaluation mode draws none. Raises UserError if the folder cannot
+    be read.
     """
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
-            path, dtype=torch.float32, attn_implementation="sdpa"
+            path, dtype=torch.float32, attn_implementation=own_attention(path)
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"cannot load a causal language model from {path}: {error}") from error
     return model.eval()
+
+
+def attend_plainly(model: Any) -> None:
+    """Give a model the attention that it was loaded with, for padded rows."""
+    model.set_attn_implementation(_attention_for(model.config.to_dict()))
+
+
+def own_attention(path: str | Path) -> str:
+    """The attention implementation that computes what the model of a folder means."""
+    try:
+        return _attention_for(json.loads((Path(path) / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return "sdpa"  # what is wrong with the folder is told where it is loaded
+
+
+def _attention_for(config: Mapping[str, Any]) -> str:
+    """torch's own kernel ignores capped scores and sinks without a word."""
+    return "eager" if traits_of(config).scores_changed else "sdpa"
+
+
+def without_dropout(model: Any) -> Any:
+    """Switch off what draws at random in training mode: dropout, dropped layers, router jitter.
+
+    With it the policy's log-probs would differ from the stored reference's from the first step.
+    The model's configuration, which is saved with it, keeps its values.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if isinstance(value, float) and _RANDOM.search(name):
+                setattr(module, name, 0.0)
+    return model
 
 
 def load_tokenizer(path: str | Path, chat_template: str | None = None) -> Any:

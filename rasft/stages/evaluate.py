@@ -24,11 +24,12 @@ from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger
 from rasft.models import folders
 from rasft.models.renderer import Renderer, open_renderer
+from rasft.models.traits import context_tokens
 from rasft.records import BenchmarkResult, Problem, Status, Verdict, Work
 from rasft.results import accuracy
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.stages import verify
-from rasft.stages.sampling import Sampler, Setup, context_tokens, each, in_order, split_by_room
+from rasft.stages.sampling import Sampler, Setup, each, in_order, split_by_room
 from rasft.tables import from_table, to_table
 
 Manifest = dict[str, Any]

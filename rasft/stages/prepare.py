@@ -26,6 +26,7 @@ from rasft.ledger import Ledger, open_ledger
 from rasft.machine import provenance
 from rasft.models import folders, sources
 from rasft.models.renderer import Renderer, open_renderer
+from rasft.models.traits import context_tokens
 from rasft.records import EXPERT, Dropped, Problem, Rollout, Status, Work
 from rasft.stages import verify
 from rasft.tables import from_table, stream, take, to_table
@@ -61,7 +62,7 @@ def prepare(config: Config) -> Prepared:
     benchmarks, notes = _benchmarks(config)
     usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(benchmarks))
     ledger = open_ledger(config.ledger)
-    usable = _that_fit(usable, renderer, config.data.max_tokens, dropped)
+    usable = _that_fit(usable, renderer, config.data.max_tokens, context_tokens(folder), dropped)
     usable = _that_verify(usable, config, ledger, dropped)
     warmup, training = _split(usable, config)
     return Prepared(
@@ -127,19 +128,23 @@ def _to_avoid(benchmarks: Iterable[Benchmark]) -> list[list[Problem]]:
 
 
 def _that_fit(
-    rows: pa.Table, renderer: Renderer, max_tokens: int, dropped: list[Dropped]
+    rows: pa.Table, renderer: Renderer, max_tokens: int, context: int, dropped: list[Dropped]
 ) -> pa.Table:
+    """Those that neither `data.max_tokens` nor the model's context cuts off."""
+    limit = min(max_tokens, context)
+    whose = "data.max_tokens" if max_tokens <= context else "the model's context"
+
     def too_long(row: Problem) -> Dropped | None:
         tokens = len(renderer.prompt_ids(row)) + len(renderer.response_ids(row.expert))
-        if tokens <= max_tokens:
+        if tokens <= limit:
             return None
-        return Dropped(row.id, "too_long", f"{tokens} tokens, at most {max_tokens}")
+        return Dropped(row.id, "too_long", f"{tokens} tokens, at most {limit} ({whose})")
 
     kept = to_table(problems.keep(stream(rows, Problem), too_long, dropped), Problem)
     if not kept.num_rows:
         raise UserError(
-            f"all {rows.num_rows} usable training problems are longer than data.max_tokens = "
-            f"{max_tokens}; raise it"
+            f"all {rows.num_rows} usable training problems are longer than {whose} = {limit} "
+            "tokens; raise data.max_tokens, or take a model that reads more"
         )
     return kept
 

@@ -7,7 +7,6 @@ the order of the problems nor the number of shards changes it.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_ke
 from rasft.ledger.table import LedgerTable
 from rasft.models import folders
 from rasft.models.renderer import Renderer
+from rasft.models.traits import context_tokens
 from rasft.progress import track
 from rasft.records import Dropped, Problem, Rollout
 
@@ -172,21 +172,6 @@ def _stages(settings: RolloutConfig) -> tuple[range, range]:
     """The sample indices of the first stage, and those of both."""
     whole = range(settings.samples_per_problem)
     return whole[: settings.adaptive.first] if settings.adaptive else whole, whole
-
-
-def context_tokens(model: Path) -> int:
-    """The longest sequence the model reads, in tokens; unbounded where its config has none."""
-    stated = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    tokens = stated.get("text_config", stated).get("max_position_embeddings")
-    return int(tokens or _default_context_tokens(model))
-
-
-def _default_context_tokens(model: Path) -> int:
-    """Where the config leaves it to the model's class, which takes seconds to import."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(model).get_text_config()
-    return int(getattr(config, "max_position_embeddings", None) or 2**31)
 
 
 def split_by_room(

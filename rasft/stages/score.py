@@ -58,11 +58,13 @@ def score(
 
     Found in the ledger, else made.
     """
-    dtype, tokens = config.model.dtype, config.training.micro_batch_tokens
+    dtype, training = config.model.dtype, config.training
 
     def make(missing: Sequence[Response]) -> list[SequenceScore]:
         from rasft.training import scoring
 
-        return scoring.score(str(folder), missing, dtype, tokens)
+        return scoring.score(
+            str(folder), missing, dtype, training.micro_batch_tokens, training.packing
+        )
 
     return known_scores.score_or_find(folder, dtype, sequences, ledger, make)

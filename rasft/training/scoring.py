@@ -33,8 +33,9 @@ def score(
     """
     examples = [_example(*sequence) for sequence in sequences]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module = response_logps(load_model(model_path).to(device), packed)
     lengths = np.array([len(example.input_ids) for example in examples], dtype=np.int64)
+    longest = int(lengths.max(initial=0))
+    module = response_logps(load_model(model_path).to(device), packed, longest)
     passes = Layout(micro_batch_tokens, packed).split(range(len(examples)), lengths)
     scored = (
         dict(_score(module, rows, [examples[row] for row in rows], packed)) for rows in passes

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from rasft.training.model import head
 from rasft.training.model.forward import token_logps
 from rasft.training.model.head import fused_for, fused_logps
+from rasft.training.model.logits import LogitRule
 
 WIDTH, VOCABULARY = 24, 301
 
@@ -28,7 +29,9 @@ def through(fused: bool, hidden: Tensor, weight: Tensor, target: Tensor, above: 
     layer.weight = nn.Parameter(weight.clone())
     hidden = hidden.clone().requires_grad_()
     logps = (
-        fused_logps(hidden, layer.weight, target) if fused else token_logps(layer, hidden, target)
+        fused_logps(hidden, layer.weight, target)
+        if fused
+        else token_logps(layer, LogitRule(), hidden, target)
     )
     (logps * above).sum().backward()
     return logps.detach(), hidden.grad, layer.weight.grad

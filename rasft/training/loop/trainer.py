@@ -23,7 +23,7 @@ from torch import Tensor
 from rasft import plugins
 from rasft.errors import UserError
 from rasft.losses import LossSettings, uses_kl
-from rasft.models.language_model import load_model
+from rasft.models.language_model import load_model, without_dropout
 from rasft.records import TrainingStep
 from rasft.training.loop.log import peak_memory_bytes
 from rasft.training.loop.schedule import rate_factor
@@ -59,7 +59,7 @@ class Trainer:
         self.adapted = with_adapters(self.model, lora, job.seed) if lora else None
         store.check(self.model.get_input_embeddings().num_embeddings, self.loss.USES_REFERENCE)
         self.module, self.optimizer = accelerator.prepare(
-            response_logps(self.model, self.config.packing),
+            response_logps(self.model, self.config.packing, int(store.lengths.max())),
             torch.optim.AdamW(
                 [p for p in self.model.parameters() if p.requires_grad],
                 lr=self.config.learning_rate,
@@ -119,7 +119,7 @@ class Trainer:
             .requires_grad_(False)
             .to(self.accelerator.device)
         )
-        return response_logps(model, self.config.packing)
+        return response_logps(model, self.config.packing, int(self.store.lengths.max()))
 
     def _planned(self, index: int) -> pa.Table:
         return self._keys(index, self.order.step(index))
@@ -253,6 +253,6 @@ class Trainer:
 
 def load_model_of(job: TrainingJob) -> Any:
     """The job's starting model: fp32 weights, or 4-bit ones under adapters."""
-    if job.training.lora and job.training.lora.quantize:
-        return load_quantized(job.model, job.dtype)
-    return load_model(job.model)
+    quantized = job.training.lora and job.training.lora.quantize
+    model = load_quantized(job.model, job.dtype) if quantized else load_model(job.model)
+    return model if job.training.dropout else without_dropout(model)

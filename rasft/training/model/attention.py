@@ -2,8 +2,9 @@
 
 A GPU has one kernel for all of them (`flash`). A CPU's gains nothing from a block-diagonal mask (it
 computes every block), so there each sequence is attended on its own; the model's other layers see
-all tokens as one long row. Registered with transformers under the name `PACKED`; the lengths arrive
-as the `sequence_lengths` argument of the model's forward.
+all tokens as one long row. What a model asks beyond causality (`attention_rules`) is done sequence
+by sequence too. Registered with transformers under the name `PACKED`; the lengths arrive as the
+`sequence_lengths` argument of the model's forward.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
-from rasft.errors import UserError
+from rasft.models.attention_rules import CAUSAL, Rules, attend_by_scores, rules_of, visible
 from rasft.training.model import flash
 from rasft.training.model.precision import compute_dtype
 
 PACKED = "rasft_packed"
-UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")  # what models may ask for
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,13 @@ def packed_attention(
     for attention of another kind, which is only right without packing.
     """
     lengths = sequence_lengths.values if sequence_lengths else (query.shape[2],)
-    _refuse(options, max(lengths))
-    dtype = compute_dtype(query)
-    if not dropout and flash.fits(query, key, dtype, one_by_one):
+    rules, dtype = rules_of(module, options), compute_dtype(query)
+    plain = rules.is_causal_to(max(lengths)) and not dropout
+    if plain and flash.fits(query, key, dtype, one_by_one):
         query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
         return flash.flash_attention(query, key, value, lengths, scaling).transpose(1, 2), None
-    return one_by_one(query, key, value, lengths, scaling, dropout).transpose(1, 2), None
+    attended = one_by_one(query, key, value, lengths, scaling, dropout, rules)
+    return attended.transpose(1, 2), None
 
 
 def one_by_one(
@@ -64,28 +65,34 @@ def one_by_one(
     lengths: Sequence[int],
     scaling: float | None,
     dropout: float = 0.0,
+    rules: Rules = CAUSAL,
 ) -> Tensor:
     """Causal attention of each sequence on its own, (1, heads, S, head size)."""
-    grouped = query.shape[1] != key.shape[1]
     parts = [torch.split(tensor, list(lengths), dim=2) for tensor in (query, key, value)]
-    attended = [
-        scaled_dot_product_attention(
-            q, k, v, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=grouped
-        )
-        for q, k, v in zip(*parts, strict=True)
-    ]
+    attended = [_attend(q, k, v, scaling, dropout, rules) for q, k, v in zip(*parts, strict=True)]
     return torch.cat(attended, dim=2)
 
 
-def _refuse(options: dict[str, Any], longest: int) -> None:
-    for name in UNSUPPORTED:
-        value = options.get(name)
-        if value is None or (name == "sliding_window" and value >= longest):
-            continue
-        raise UserError(
-            f"the model's attention uses {name}, which packed sequences do not support: "
-            "set training.packing to false"
-        )
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float | None, dropout: float, rules: Rules
+) -> Tensor:
+    """Of one whole sequence."""
+    tokens, grouped = query.shape[2], query.shape[1] != key.shape[1]
+    causal = rules.is_causal_to(tokens)
+    positions = torch.arange(tokens, device=query.device)
+    seen = None if causal else visible(positions, positions, rules)
+    if seen is not None and rules.changes_scores:
+        return attend_by_scores(query, key, value, seen, scaling, rules, dropout)
+    return scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=seen,
+        dropout_p=dropout,
+        is_causal=causal,
+        scale=scaling,
+        enable_gqa=grouped,
+    )
 
 
 AttentionInterface.register(

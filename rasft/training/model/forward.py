@@ -20,10 +20,13 @@ from torch.utils.checkpoint import checkpoint
 
 from rasft.errors import UserError
 from rasft.losses import LossInputs
+from rasft.models.language_model import attend_plainly
+from rasft.models.traits import Traits, traits_of
 from rasft.records import TrainingExample
 from rasft.training.model.attention import PACKED, Lengths
 from rasft.training.model.batching import Batch, collate
 from rasft.training.model.head import fused_for
+from rasft.training.model.logits import LogitRule, logit_rule
 from rasft.training.model.zero3 import is_cut_up
 
 # Response positions that go through the head together. A CPU is fastest when a chunk's logits
@@ -43,22 +46,24 @@ class ResponseLogps(nn.Module):
     def __init__(self, model: Any):
         super().__init__()
         self.model = model
+        self.logits = logit_rule(model.config)
 
     def forward(self, batch: Batch, reference: Predictions | None = None) -> Tensor:
         """Log-probs of the response tokens, nats; with a reference (2, B, T), of which the second
         is KL(reference || this model) over the vocabulary at each position, nats."""
         hidden_ND = self.hidden(batch)
         head = self.model.get_output_embeddings()
-        if reference is None and len(batch.target_N) and (fused := fused_for(head)):
+        whole = reference is None and len(batch.target_N) and self.logits.cap is None
+        if whole and (fused := fused_for(head)):
             return _spread(fused(hidden_ND, head.weight, batch.target_N), batch.mask_BT)
         count = _pieces(head, hidden_ND)
         pieces = zip(hidden_ND.tensor_split(count), batch.target_N.tensor_split(count), strict=True)
         if reference is None:
-            parts = [self._again(token_logps, *piece) for piece in pieces]
+            parts = [self._again(token_logps, self.logits, *piece) for piece in pieces]
         else:
             others = reference.hidden_ND.tensor_split(count)
             parts = [
-                self._again(logps_and_divergence, *piece, reference.head, other)
+                self._again(logps_and_divergence, self.logits, *piece, reference.head, other)
                 for piece, other in zip(pieces, others, strict=True)
             ]
         return _spread(torch.cat(parts, dim=-1), batch.mask_BT)
@@ -74,22 +79,27 @@ class ResponseLogps(nn.Module):
         extent: dict[str, Any] = {"attention_mask": mask}
         if mask is None:
             extent = {"sequence_lengths": Lengths(batch.lengths)}
-        output = self.model.base_model(
+        output = decoder_of(self.model)(
             input_ids=batch.input_ids_RS,
             position_ids=batch.position_ids_RS,
             use_cache=False,
             **extent,
         )
         hidden_ND: Tensor = output.last_hidden_state.flatten(0, 1).index_select(0, batch.source_N)
-        return hidden_ND
+        return hidden_ND if self.logits.scale == 1 else hidden_ND * self.logits.scale
 
-    def _again(self, of_chunk: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    def _again(self, of_chunk: Callable[..., Tensor], rule: LogitRule, *arguments: Any) -> Tensor:
         """Values of one chunk, whose logits are computed again in the backward pass."""
         head = self.model.get_output_embeddings()
         if not torch.is_grad_enabled():
-            return of_chunk(head, *arguments)
-        values: Tensor = checkpoint(of_chunk, head, *arguments, use_reentrant=False)
+            return of_chunk(head, rule, *arguments)
+        values: Tensor = checkpoint(of_chunk, head, rule, *arguments, use_reentrant=False)
         return values
+
+
+def decoder_of(model: Any) -> Any:
+    """The model without its head; Llama 4 keeps it under another name than it says."""
+    return model.model if model.base_model is model else model.base_model
 
 
 @dataclass(frozen=True)
@@ -111,28 +121,49 @@ def loss_inputs(
     return LossInputs(logp_BT, batch.reference_logp_BT, batch.mask_BT, batch.weights_B, kl_BT)
 
 
-def response_logps(model: Any, packed: bool) -> ResponseLogps:
+def response_logps(model: Any, packed: bool, longest: int = 0) -> ResponseLogps:
     """The checked module for a fp32 model: its log-probs equal the model's own logits'.
 
-    Raises UserError for an architecture whose head or attention this way does not reproduce.
+    `longest`: tokens of the longest sequence it will read; where attention is cut off before, the
+    check reads as far. Raises UserError for an architecture that this way does not reproduce.
     """
+    traits = traits_of(model.config.to_dict())
+    if packed and not traits.packs:
+        raise UserError(
+            f"{model.config.architectures}: {traits.why_not_packed}, so sequences cannot lie end "
+            "to end in one row; set training.packing to false"
+        )
     random = torch.Generator().manual_seed(0)
     vocabulary = model.get_input_embeddings().num_embeddings
-    probes = [_probe(vocabulary, tokens, random) for tokens in (13, 8)]
+    probes = [_probe(vocabulary, n, random) for n in _probe_lengths(traits, longest)]
     expected = torch.cat([_own_logps(model, probe) for probe in probes])
-    if packed:
-        model.set_attn_implementation(PACKED)
+    attend(model, packed)
     module = ResponseLogps(model)
     batch = collate(probes, packed).to(model.device)
     with torch.no_grad():
         difference = (module(batch)[batch.mask_BT] - expected).abs().max().item()
     if not difference <= TOLERANCE:
-        advice = "set training.packing to false" if packed else "its head is not a plain one"
+        advice = "set training.packing to false" if packed else "this project cannot train it"
         raise UserError(
             f"{model.config.architectures}: log-probs differ by {difference:.2g} nats from the "
             f"model's own forward pass; {advice}"
         )
     return module
+
+
+def attend(model: Any, packed: bool) -> None:
+    """Switch a model's attention to packed rows, or to padded ones."""
+    if packed:
+        model.set_attn_implementation(PACKED)
+    else:
+        attend_plainly(model)
+
+
+def _probe_lengths(traits: Traits, longest: int) -> tuple[int, int]:
+    """Tokens of the two sequences that are checked: beyond the reach of attention, if any will."""
+    if traits.reach is None or traits.reach >= longest:
+        return 13, 8
+    return max(13, min(longest, traits.reach + 16)), 8
 
 
 def _pieces(head: nn.Module, hidden_ND: Tensor) -> int:
@@ -156,10 +187,9 @@ def _own_logps(model: Any, probe: TrainingExample) -> Tensor:
     return logps
 
 
-def token_logps(head: nn.Module, hidden_ND: Tensor, target_N: Tensor) -> Tensor:
+def token_logps(head: nn.Module, rule: LogitRule, hidden_ND: Tensor, target_N: Tensor) -> Tensor:
     """log softmax(head(hidden)) at the targets, (N,), fp32."""
-    logits_NV: Tensor = head(hidden_ND)
-    return log_softmax(logits_NV.float()).gather(1, target_N[:, None])[:, 0]
+    return log_softmax(rule.capped(head(hidden_ND))).gather(1, target_N[:, None])[:, 0]
 
 
 def log_softmax(logits_NV: Tensor) -> Tensor:
@@ -172,16 +202,16 @@ def log_softmax(logits_NV: Tensor) -> Tensor:
 
 def logps_and_divergence(
     head: nn.Module,
+    rule: LogitRule,
     hidden_ND: Tensor,
     target_N: Tensor,
     reference_head: nn.Module,
     reference_ND: Tensor,
 ) -> Tensor:
     """As `token_logps`, and KL(reference || model) at each position: (2, N), fp32."""
-    logits_NV: Tensor = head(hidden_ND)
-    logps_NV = log_softmax(logits_NV.float())
+    logps_NV = log_softmax(rule.capped(head(hidden_ND)))
     with torch.no_grad():
-        expected_NV = log_softmax(reference_head(reference_ND).float())
+        expected_NV = log_softmax(rule.capped(reference_head(reference_ND)))
     kl_N = (expected_NV.exp() * (expected_NV - logps_NV)).sum(dim=-1)
     return torch.stack([logps_NV.gather(1, target_N[:, None])[:, 0], kl_N])
 

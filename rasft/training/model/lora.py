@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 from rasft import extras
 from rasft.config.settings import LoraSettings
 from rasft.errors import MachineError, UserError
-from rasft.models.language_model import DTYPES, load_model
+from rasft.models.language_model import DTYPES, load_model, own_attention
 
 ADAPTER = "adapter"  # the folder of the adapters, beside the merged weights
 TOLERANCE = 1e-3  # of the logits, fp32
@@ -43,7 +43,7 @@ def quantized(path: str, dtype: str) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(
         path,
         quantization_config=packed,
-        attn_implementation="sdpa",
+        attn_implementation=own_attention(path),
         device_map={"": PartialState().device},
     )
     return model.eval()

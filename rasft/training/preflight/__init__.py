@@ -1,8 +1,9 @@
 """Checks on the real rows and the real model before a long training: what it relies on, measured.
 
-`labels` looks at what is supervised, `gradients` at whether the gradient depends on how a step is
-cut up, `agreement` at whether scorer, engine, disk and trainer see one model. All in fp32 on a few
-rows spread over the lengths; none raises because a check failed.
+`labels` looks at what is supervised, `reading` at how the model sees a row, `gradients` at whether
+the gradient depends on how a step is cut up, `agreement` at whether scorer, engine, disk and
+trainer see one model. All in fp32 on a few rows spread over the lengths; none raises because a
+check failed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rasft.training.preflight.checks import Check
 from rasft.training.preflight.gradients import cuts_agree
 from rasft.training.preflight.labels import labels_are_right, lengths_of
 from rasft.training.preflight.ranks import ranks_agree
+from rasft.training.preflight.reading import how_rows_are_read
 from rasft.training.storage.example_store import ExampleStore
 from rasft.training.storage.jobs import EXAMPLES, read_job
 
@@ -33,11 +35,13 @@ def preflight(job_dir: Path, max_tokens: int, engine: Any) -> list[Check]:
     job, store = read_job(job_dir), ExampleStore(job_dir / EXAMPLES)
     tokenizer = load_tokenizer(job.model)
     rows = store.take(spread(store, ROWS))
-    module = response_logps(load_model(job.model), packed=False)
+    longest = int(store.lengths.max())
+    module = response_logps(load_model(job.model), packed=False, longest=longest)
     cuts, gradient = cuts_agree(job, module, rows)
     return [
         labels_are_right(store, job.served.stop_token_ids),
         lengths_of(store, max_tokens),
+        *how_rows_are_read(job, module.model.config.to_dict(), longest),
         *cuts,
         ranks_agree(job, rows, gradient, job_dir),
         references_agree(job, module, rows),

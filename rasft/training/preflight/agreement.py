@@ -10,11 +10,10 @@ from typing import Any
 import torch
 
 from rasft.decoding.engine import EngineOptions, Request, Sampling
-from rasft.models.language_model import load_model, save_checked
+from rasft.models.language_model import attend_plainly, load_model, save_checked
 from rasft.records import TrainingExample
-from rasft.training.model.attention import PACKED
 from rasft.training.model.batching import collate
-from rasft.training.model.forward import ResponseLogps
+from rasft.training.model.forward import ResponseLogps, attend
 from rasft.training.preflight.checks import Check
 from rasft.training.storage.jobs import TrainingJob
 
@@ -34,8 +33,8 @@ def references_agree(
     scored = [row for row in rows if row.reference_logps]
     if not scored:
         return Check(name, True, "none stored; the method needs none", {"rows": 0})
-    batch = collate(scored)
-    module.model.set_attn_implementation(PACKED)
+    batch = collate(scored, job.training.packing)
+    attend(module.model, job.training.packing)
     with torch.no_grad():
         difference = (module(batch) - batch.reference_logp_BT)[batch.mask_BT].abs()
     limit, mean = REFERENCE_TOLERANCE[job.dtype], difference.mean().item()
@@ -56,7 +55,7 @@ def engine_agrees(
     another template, position, weight or precision in the engine shows as a gap.
     """
     written = _written(job, rows[:PROMPTS], engine)
-    module.model.set_attn_implementation("sdpa")
+    attend_plainly(module.model)
     gaps = torch.cat([_gaps(module.model, row) for row in written])
     limit, largest = GREEDY_TOLERANCE[job.dtype], gaps.max().item()
     return Check(
@@ -73,7 +72,7 @@ def reload_agrees(
 ) -> Check:
     """The model saved as it will be at the end, loaded again, gives the same logits."""
     ids = torch.tensor([rows[0].input_ids])
-    model.set_attn_implementation("sdpa")
+    attend_plainly(model)
     with tempfile.TemporaryDirectory(dir=scratch) as folder, torch.no_grad():
         save_checked(model, model.state_dict(), tokenizer, Path(folder) / "model")
         again = load_model(Path(folder) / "model")

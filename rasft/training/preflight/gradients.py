@@ -12,9 +12,8 @@ from rasft import plugins
 from rasft.losses import LossSettings, uses_kl
 from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.model.attention import PACKED
 from rasft.training.model.batching import collate
-from rasft.training.model.forward import ResponseLogps, loss_inputs, response_logps
+from rasft.training.model.forward import ResponseLogps, attend, loss_inputs, response_logps
 from rasft.training.preflight.checks import Check
 from rasft.training.storage.jobs import TrainingJob
 
@@ -24,17 +23,20 @@ TOLERANCE = 1e-4  # relative, fp32
 def cuts_agree(
     job: TrainingJob, module: ResponseLogps, rows: Sequence[TrainingExample]
 ) -> tuple[list[Check], Tensor]:
-    """Packed and padded agree, and so do 1 x 8, 2 x 4 and 8 x 1; the gradient in one vector."""
-    count = len(rows)
-    padded = gradient(job, module, [rows], packed=False)
-    packed = gradient(job, module, [rows], packed=True)
-    checks = [close(f"packed and padded agree on {count} rows", packed, padded)]
+    """1 x 8, 2 x 4 and 8 x 1 rows agree, and so do packed and padded ones where the job packs; the
+    gradient in one vector."""
+    count, packed = len(rows), job.training.packing
+    whole = gradient(job, module, [rows], packed)
+    checks = []
+    if packed:
+        padded = gradient(job, module, [rows], packed=False)
+        checks.append(close(f"packed and padded agree on {count} rows", whole, padded))
     for passes in sorted({2, count} if count > 2 else {count} - {1}):
         size = -(-count // passes)
         cut = [rows[i : i + size] for i in range(0, count, size)]
         name = f"1 x {count} and {passes} x {size} rows agree"
-        checks.append(close(name, gradient(job, module, cut, packed=True), packed))
-    return checks, packed
+        checks.append(close(name, gradient(job, module, cut, packed), whole))
+    return checks, whole
 
 
 def gradient(
@@ -46,7 +48,7 @@ def gradient(
     """The gradient of the job's loss over these rows, in one vector."""
     loss = plugins.load("losses", job.training.method)
     reference = response_logps(load_model(job.model), packed) if uses_kl(loss) else None
-    module.model.set_attn_implementation(PACKED if packed else "sdpa")
+    attend(module.model, packed)
     module.zero_grad()
     settings = LossSettings.of(job.training.loss)
     tokens = sum(len(row.input_ids) - row.prompt_tokens for rows in micro_batches for row in rows)
