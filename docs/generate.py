@@ -67,6 +67,7 @@ def pages() -> dict[str, str]:
         "plugins.md": plugins_page,
         "records.md": records_page,
         "verifiers.md": verifiers_page,
+        "families.md": families_page,
     }
     return {name: "\n".join(page()).rstrip() + f"\n\n{NOTE}\n" for name, page in made.items()}
 
@@ -425,6 +426,54 @@ def _body(section: type) -> list[str]:
     if ast.get_docstring(tree):
         tree.body = tree.body[1:]
     return ast.unparse(tree).replace(":\n        ...", ": ...").splitlines()
+
+
+# --- the families of models
+
+
+def families_page() -> Iterator[str]:
+    """What was tried on each family of models: `tests/integration/test_families.py`."""
+    from rasft.models.traits import traits_of
+    from tests.families import FAMILIES, config_of
+
+    yield from (
+        "# Model families",
+        "",
+        "Each family stands here as a tiny random model of its transformers class, whose rows are "
+        "longer than its windows and chunks. For each, the tests hold that scores are those of a "
+        "plain forward pass (1e-4 nats in float32), that packed and padded rows give the same "
+        "gradient or packing is refused in one sentence, that greedy samples are those of "
+        "`generate`, that a training starts at the stored reference, and that the trained model "
+        "reloads. Another family is tried against its own forward pass when it is loaded, and "
+        "refused where it differs.",
+        "",
+    )
+    rows = []
+    for family in FAMILIES:
+        config = config_of(family)
+        traits = traits_of(config.to_dict())
+        rows.append(
+            (
+                family,
+                f"`{config.model_type}`",
+                "a window or chunk" if traits.reach else "all tokens before",
+                "up to the original context" if traits.holds_to else "always",
+                traits.why_not_packed or "yes",
+                "one at a time" if traits.carries_state else "side by side",
+            )
+        )
+    header = ["family", "class", "attention sees", "positions hold", "packs", "our engine samples"]
+    yield from (*table(header, rows), "")
+    yield from (
+        "`packs`: where not, set `training.packing: false`; scoring and preflight follow it. A "
+        "model that samples one at a time does so by its own `generate`; vLLM is the engine for "
+        "real work with it. Positions that hold up to the original context (longrope, dynamic "
+        "NTK) make that the model's context here: longer rows are dropped and counted.",
+        "",
+        "Dropout is off in training for all of them (`training.dropout`), so the policy starts "
+        "where the stored reference is.",
+        "",
+    )
 
 
 # --- what all pages share

@@ -123,12 +123,16 @@ FAMILIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 
 
+def config_of(family: str) -> Any:
+    """The configuration of the family's tiny model."""
+    kind, more = FAMILIES[family]
+    return AutoConfig.for_model(kind, **{**SMALL, **more})
+
+
 def build(family: str, folder: Path) -> Path:
     """A model folder of the family, without a tokenizer. Weights are large enough to tell."""
-    kind, more = FAMILIES[family]
-    config = AutoConfig.for_model(kind, **{**SMALL, **more})
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_config(config_of(family), dtype=torch.float32)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:

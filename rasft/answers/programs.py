@@ -8,7 +8,8 @@ The program is, by this one rule,
    of prose at the left margin;
 3. else the last fenced block, or the whole answer, if it defines the entry point or there is
    none to define.
-Anything else is no answer. All of it looks at text only: an untrusted program is never parsed
+Anything else is no answer, and so is what a response only thinks: one that begins with `<think>`
+speaks after `</think>`. All of it looks at text only: an untrusted program is never parsed
 outside the sandbox.
 
 Tests are recognised by their form:
@@ -51,7 +52,7 @@ def extract_program(
     >>> extract_program("    return x\\nI hope it helps", "f", "def f(x):\\n")
     'def f(x):\\n    return x\\n'
     """
-    response = response.replace("\r\n", "\n")
+    response = spoken(response.replace("\r\n", "\n"))
     blocks = [match["body"] for match in _FENCE.finditer(response)]
     for block in reversed(blocks):
         if entry_point and defines(block, entry_point):
@@ -66,6 +67,17 @@ def extract_program(
     if entry_point is None or defines(text, entry_point):
         return text
     return None
+
+
+def spoken(response: str) -> str:
+    """A response without the thinking it begins with; "" where that never ends.
+
+    >>> spoken("<think>f or g?</think>f"), spoken("<think>f or g?"), spoken("f")
+    ('f', '', 'f')
+    """
+    if not response.lstrip().startswith("<think>"):
+        return response
+    return response.partition("</think>")[2]
 
 
 def defines(source: str, name: str) -> bool:

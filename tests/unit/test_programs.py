@@ -111,3 +111,20 @@ def test_forms(tests: str, form: str) -> None:
 )
 def test_the_function_under_test(tests: str, name: str | None) -> None:
     assert entry_point_of(tests) == name
+
+
+@pytest.mark.parametrize(
+    ("response", "found"),
+    [
+        ("<think>\n```python\ndef f():\n    return 1\n```\n", None),  # the thinking never ends
+        ("<think>\n```python\ndef f():\n    return 1\n```\n</think>\nI cannot.", None),
+        (
+            "<think>\n```python\ndef f():\n    return 1\n```\n</think>\n"
+            "```python\ndef f():\n    return 2\n```\n",
+            "def f():\n    return 2\n",
+        ),
+        ("```python\ndef f():\n    return '<think>'\n```\n", "def f():\n    return '<think>'\n"),
+    ],
+)
+def test_a_program_that_is_only_thought_is_no_answer(response: str, found: str | None) -> None:
+    assert extract_program(response, "f") == found
