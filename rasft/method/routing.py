@@ -7,6 +7,7 @@ every problem. Losses are mean negative log-likelihoods in nats per token.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,15 +83,33 @@ def route(losses: Mapping[str, float], settings: RouterConfig, seed: int) -> lis
     if settings.kind == "all":
         return [Route(problem_id, ROLLOUT, True) for problem_id in losses]
     at = window(thresholds(list(losses.values()), settings), settings.progress)
-    shares = {ROLLOUT: settings.main_rollout_ratio, HARD: settings.hard_probe_ratio}
     buckets = {problem_id: bucket(loss, at) for problem_id, loss in losses.items()}
-    chosen = {
-        problem_id
-        for name, share in shares.items()
-        for problem_id in _sample([i for i in buckets if buckets[i] == name], share, seed)
+    members = {name: [i for i in buckets if buckets[i] == name] for name in (ROLLOUT, HARD)}
+    wanted = {
+        ROLLOUT: rolled_out(len(members[ROLLOUT]), settings.main_rollout_ratio),
+        HARD: probed(len(members[HARD]), settings.hard_probe_ratio),
     }
+    chosen = {i for name, ids in members.items() for i in _sample(ids, wanted[name], seed)}
     return [Route(problem_id, name, problem_id in chosen) for problem_id, name in buckets.items()]
 
 
-def _sample(ids: list[str], share: float, seed: int) -> list[str]:
-    return random.Random(seed).sample(sorted(ids), round(share * len(ids)))
+def rolled_out(problems: int, share: float) -> int:
+    """How many of the window's problems are rolled out; the authors' script rounds up.
+
+    >>> [rolled_out(n, 0.35) for n in (0, 1, 2, 10)], rolled_out(10, 0.0)
+    ([0, 1, 1, 4], 0)
+    """
+    return math.ceil(share * problems)
+
+
+def probed(problems: int, share: float) -> int:
+    """How many of the hard pool are probed; the authors' script rounds down, to 1 at the least.
+
+    >>> [probed(n, 0.03) for n in (0, 1, 66, 67)], probed(10, 0.0)
+    ([0, 1, 1, 2], 0)
+    """
+    return max(1, int(share * problems)) if share and problems else 0
+
+
+def _sample(ids: list[str], count: int, seed: int) -> list[str]:
+    return random.Random(seed).sample(sorted(ids), count)
