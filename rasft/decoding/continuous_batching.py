@@ -23,8 +23,7 @@ from rasft.decoding import own_cache, slots
 from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
 from rasft.decoding.sampling import draw, penalise
 from rasft.errors import UserError
-from rasft.models.language_model import own_attention
-from rasft.models.traits import traits_of
+from rasft.models.language_model import own_attention, traits_of_model
 
 REFILL = 8  # an eighth of the slots must be free before prompts are computed: several at once
 PREFILL_TOKENS = {"cpu": 1024, "cuda": 8192}  # of one forward pass over prompts: what is fastest
@@ -54,7 +53,7 @@ class TransformersEngine:
         self.steps = 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = _load(model, _dtype(options.dtype, self.device)).to(self.device)
-        self.carries_state = traits_of(self.model.config.to_dict()).carries_state
+        self.carries_state = traits_of_model(self.model).carries_state
 
     def __enter__(self) -> Self:
         return self
@@ -267,6 +266,6 @@ def _load(model: str, dtype: torch.dtype) -> Any:
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"cannot load the model {model}: {error}") from None
     loaded.eval()
-    if not traits_of(loaded.config.to_dict()).carries_state:
+    if not traits_of_model(loaded).carries_state:
         loaded.set_attn_implementation(slots.ATTENTION)
     return loaded

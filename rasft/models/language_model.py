@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rasft.errors import MachineError, UserError
-from rasft.models.traits import traits_of
+from rasft.models.traits import Traits, traits_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Attributes of modules that say how much is dropped or shaken, as transformers' models name them.
@@ -35,6 +36,12 @@ def load_model(path: str | Path) -> Any:
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"cannot load a causal language model from {path}: {error}") from error
     return model.eval()
+
+
+def traits_of_model(model: Any) -> Traits:
+    """The traits of a loaded model: transformers knows of some classes that they carry a state."""
+    stated = traits_of(model.config.to_dict())
+    return replace(stated, carries_state=stated.carries_state or bool(model._is_stateful))
 
 
 def attend_plainly(model: Any) -> None:

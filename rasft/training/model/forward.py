@@ -20,8 +20,8 @@ from torch.utils.checkpoint import checkpoint
 
 from rasft.errors import UserError
 from rasft.losses import LossInputs
-from rasft.models.language_model import attend_plainly
-from rasft.models.traits import Traits, traits_of
+from rasft.models.language_model import attend_plainly, traits_of_model
+from rasft.models.traits import Traits
 from rasft.records import TrainingExample
 from rasft.training.model.attention import PACKED, Lengths
 from rasft.training.model.batching import Batch, collate
@@ -127,7 +127,7 @@ def response_logps(model: Any, packed: bool, longest: int = 0) -> ResponseLogps:
     `longest`: tokens of the longest sequence it will read; where attention is cut off before, the
     check reads as far. Raises UserError for an architecture that this way does not reproduce.
     """
-    traits = traits_of(model.config.to_dict())
+    traits = traits_of_model(model)
     if packed and not traits.packs:
         raise UserError(
             f"{model.config.architectures}: {traits.why_not_packed}, so sequences cannot lie end "
