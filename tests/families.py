@@ -132,7 +132,9 @@ def config_of(family: str) -> Any:
 def build(family: str, folder: Path) -> Path:
     """A model folder of the family, without a tokenizer. Weights are large enough to tell."""
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config_of(family), dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+        config_of(family), dtype=torch.float32
+    )
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:

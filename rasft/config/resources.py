@@ -55,7 +55,7 @@ class Toleration(Section):
     """A taint of nodes that a step puts up with; the keys are Kubernetes' own."""
 
     key: str | None = None  # null: every taint
-    operator: Literal["Exists", "Equal"] = "Exists"
+    operator: Literal["Exists", "Equal"] = "Exists"  # Exists accepts any value of the key
     value: str | None = None  # with Equal
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None  # null: each
 
@@ -64,13 +64,13 @@ class StepResources(Section):
     """One step's needs; null takes the value of `resources.default`."""
 
     cpu: Positive | None = None  # cores
-    memory_mb: Count | None = None
-    gpu: Annotated[int, Field(ge=0)] | None = None
+    memory_mb: Count | None = None  # of a pod
+    gpu: Annotated[int, Field(ge=0)] | None = None  # GPUs of a pod
     shared_memory_mb: Count | None = None  # /dev/shm, for the processes of a training
     disk_mb: Count | None = None  # scratch space: models and checkpoints in flight
     image: str | None = None  # null: METAFLOW_KUBERNETES_CONTAINER_IMAGE
-    node_selector: dict[str, str] | None = None
-    tolerations: tuple[Toleration, ...] | None = None
+    node_selector: dict[str, str] | None = None  # labels that the node must have
+    tolerations: tuple[Toleration, ...] | None = None  # taints of nodes that are accepted
     volumes: dict[Name, AbsolutePath] | None = None  # persistent volume claim -> where it is seen
     secrets: tuple[Name, ...] | None = None  # each key of such a secret is in the environment
     labels: dict[str, str] | None = None  # of the pod; network policies choose by them
@@ -82,18 +82,19 @@ class StepResources(Section):
 class DefaultResources(StepResources):
     """The needs of a step that says nothing else."""
 
-    cpu: Positive = 1
-    memory_mb: Count = 4096
-    gpu: Annotated[int, Field(ge=0)] = 0
-    disk_mb: Count = 10240
-    retries: Annotated[int, Field(ge=0)] = 0
-    retry_minutes: Annotated[int, Field(ge=0)] = 2
+    cpu: Positive = 1  # cores
+    memory_mb: Count = 4096  # of a pod
+    gpu: Annotated[int, Field(ge=0)] = 0  # GPUs of a pod
+    disk_mb: Count = 10240  # scratch space of a pod
+    retries: Annotated[int, Field(ge=0)] = 0  # of a task that failed
+    retry_minutes: Annotated[int, Field(ge=0)] = 2  # between two attempts
 
 
 class ResourcesConfig(Section):
     """The needs of every step, and where a step differs."""
 
     default: DefaultResources = DefaultResources()
+    # What differs from `default`, by step.
     steps: dict[Annotated[str, AfterValidator(_step)], StepResources] = {}
 
     def of(self, step: str) -> DefaultResources:

@@ -47,19 +47,19 @@ class SourceConfig(Section):
 class DatasetConfig(SourceConfig):
     """One training dataset."""
 
-    name: Annotated[str, _plugin("datasets")]
+    name: Annotated[str, _plugin("datasets")]  # a plugin of rasft/datasets
 
 
 class BenchmarkConfig(SourceConfig):
     """One evaluation benchmark."""
 
-    name: Annotated[str, _plugin("benchmarks")]
+    name: Annotated[str, _plugin("benchmarks")]  # a plugin of rasft/benchmarks
 
 
 class DataConfig(Section):
     """The training problems."""
 
-    datasets: tuple[DatasetConfig, ...] = Field(min_length=1)
+    datasets: tuple[DatasetConfig, ...] = Field(min_length=1)  # in order; problems of all of them
     max_tokens: Count = 2048  # prompt and expert response; longer rows are dropped and counted
     decontaminate: bool = True  # drop problems that share a 13-gram run with a benchmark
     # drop problems that repeat an earlier one: shared 5-word shingles, with equal gold; null: keep
@@ -70,23 +70,23 @@ class DataConfig(Section):
 class Exchange(Section):
     """One worked example in the prompt."""
 
-    user: str
-    assistant: str
+    user: str  # what the user asks
+    assistant: str  # the answer, in the form that is wanted
 
 
 class PromptConfig(Section):
     """What stands before the problem in the chat."""
 
-    system: str = ""
-    few_shot: tuple[Exchange, ...] = ()
+    system: str = ""  # the system message; empty: none
+    few_shot: tuple[Exchange, ...] = ()  # worked examples before the question, in order
 
 
 class WarmupConfig(Section):
     """A short expert-only stage for a model that does not yet answer in the required form."""
 
     problems: Count  # taken from the training problems
-    epochs: Positive = 1.0
-    learning_rate: Positive = 5e-5
+    epochs: Positive = 1.0  # passes over its problems
+    learning_rate: Positive = 5e-5  # the peak of its schedule
     batch_size: Count = 16  # sequences an optimizer step
 
 
@@ -120,10 +120,10 @@ class RolloutConfig(Section):
     shards: Count = 1  # parallel rollout tasks
     max_failed_shards: Annotated[int, Field(ge=0)] = 0  # the run goes on without; see the report
     samples_per_problem: Count = 3  # K
-    temperature: Annotated[float, Field(ge=0)] = 0.9
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
-    repetition_penalty: Positive = 1.1
-    max_new_tokens: Count = 1024
+    temperature: Annotated[float, Field(ge=0)] = 0.9  # 0 is greedy
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95  # of the nucleus; 1 is off
+    repetition_penalty: Positive = 1.1  # over prompt and response; 1 is off
+    max_new_tokens: Count = 1024  # of a response
     max_sequences: Count = 128  # sampled side by side
     batch_invariant: bool = False  # vllm on a GPU: what is sampled beside changes no sample; slower
     adaptive: AdaptiveConfig | None = None  # null: K samples of every problem
@@ -148,11 +148,11 @@ class QualityConfig(Section):
     # 3-gram Jaccard with an earlier kept rollout. A text of one or two words, which has no 3-gram,
     # is compared as a whole here.
     duplicate_similarity: Share = 0.82
-    min_characters: Annotated[int, Field(ge=0)] = 20
+    min_characters: Annotated[int, Field(ge=0)] = 20  # shorter text is dropped
     min_format_characters: Annotated[int, Field(ge=0)] = 80  # of a valid format
     shortcut_characters: Annotated[int, Field(ge=0)] = 120  # a boxed answer shorter than this
     require_reasoning: bool = True  # a valid format shows a sign of reasoning
-    max_punctuation: Share = 0.42
+    max_punctuation: Share = 0.42  # of the visible characters
     loop_words: Count = 8  # a phrase of this many words ...
     loop_repeats: Count = 3  # ... so often is a loop
     negative_similarity: Share = 0.88  # an incorrect rollout this near a correct one is dropped
@@ -166,10 +166,11 @@ class WeightingConfig(Section):
     reward_max: float = 3.0  # expert reward at solvability 0
     reward_min: float = 1.0  # expert reward at solvability 1
     alpha: Positive = 0.4  # temperature of tanh(alpha z)
-    rollout_coefficient: Share = 0.25
-    rollout_floor: Share = 0.02
-    rollout_cap: Share = 0.15
+    rollout_coefficient: Share = 0.25  # times each rollout weight
+    rollout_floor: Share = 0.02  # of a rollout weight, before the coefficient
+    rollout_cap: Share = 0.15  # of a rollout weight, before the coefficient
     expert_floor: Share = 0.02  # paper variant: expert weight of a solved problem, times c
+    # Incorrect rollouts that stay in the statistics.
     max_negative_keep: Annotated[int, Field(ge=0)] = 3
 
     @model_validator(mode="after")
@@ -186,10 +187,11 @@ class RouterConfig(Section):
 
     # The window's thresholds are float64, the script's float32: it matters to a loss on one.
     kind: Literal["all", "quantile_window"] = "all"
-    easy_quantile: Share = 0.10
+    easy_quantile: Share = 0.10  # of the losses; below it the expert alone
+    # The window (low, high) at the start of training.
     start_quantiles: tuple[Share, Share] = (0.20, 0.45)
-    end_quantiles: tuple[Share, Share] = (0.50, 0.75)
-    ceiling_quantile: Share = 0.90
+    end_quantiles: tuple[Share, Share] = (0.50, 0.75)  # and at its end
+    ceiling_quantile: Share = 0.90  # above it no problem is probed
     main_rollout_ratio: Share = 0.35  # of the window's problems, rounded up
     hard_probe_ratio: Share = 0.03  # of the hard pool, rounded down, to 1 at the least
     progress: Share = 0.0  # where in training this round stands: moves the window
@@ -202,17 +204,17 @@ class MathVerifierConfig(Section):
     deadline_seconds: Positive = 2.0  # wall clock; then the worker is killed and replaced
     memory_mb: Count = 1024  # of one worker
     format: Literal["boxed", "stated"] = "boxed"  # "stated" also takes "the answer is ..."
-    cache: bool = True
+    cache: bool = True  # equal pairs are judged once
 
 
 class PythonVerifierConfig(Section):
     """Python programs, judged in warm Docker containers."""
 
     containers: Count | None = None  # null: one for each core
-    in_flight_per_container: Count = 8
-    cpu_seconds: Positive = 6.0
-    wall_seconds: Positive = 20.0
-    memory_mb: Count = 512
+    in_flight_per_container: Count = 8  # programs sent ahead to a container
+    cpu_seconds: Positive = 6.0  # of one program
+    wall_seconds: Positive = 20.0  # of one program, asleep or not
+    memory_mb: Count = 512  # of one program with its judge
     runtime: Literal["runsc"] | None = None  # gVisor, where Docker has it
     base_image: str | None = None  # null: sandbox/Dockerfile's default
     keep_output: bool = False  # also return the last 2 kB that a program printed
@@ -228,7 +230,7 @@ class VerificationConfig(Section):
 class LoraSettings(Section):
     """Low-rank adapters in place of all weights; the trained model has them merged in."""
 
-    rank: Count = 16
+    rank: Count = 16  # of the adapters
     alpha: Count = 32  # the adapters' output is scaled by alpha / rank
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # of the adapters' input
     target_modules: tuple[str, ...] = ()  # names of linear layers; empty: all but the head
@@ -238,15 +240,16 @@ class LoraSettings(Section):
 class TrainingConfig(Section):
     """The optimizer and the loss."""
 
+    # A plugin of rasft/losses, or grpo, dapo.
     method: Annotated[str, _plugin("losses", *REINFORCEMENT)] = "rasft"
     loss: dict[str, float] = {}  # the method's constants, see rasft.losses.LossSettings
-    epochs: Positive = 1.0
+    epochs: Positive = 1.0  # passes over the sequences; a part of one too
     max_steps: Count | None = None  # end after so many optimizer steps; null: after the epochs
-    learning_rate: Positive = 5e-5
-    warmup_steps: Annotated[int, Field(ge=0)] = 4
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_grad_norm: Positive = 1.0
+    learning_rate: Positive = 5e-5  # the peak of the schedule
+    warmup_steps: Annotated[int, Field(ge=0)] = 4  # steps of linear rise to the peak
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"  # after the rise
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # AdamW's
+    max_grad_norm: Positive = 1.0  # longer gradients are clipped to it
     batch_size: Count = 256  # sequences an optimizer step, over all processes
     micro_batch_tokens: Count = 8192  # tokens of one forward pass, with padding if not packed
     packing: bool = True  # sequences end to end in one row, each attending to itself alone
@@ -255,13 +258,14 @@ class TrainingConfig(Section):
     # stored reference is; the ratio of the two is 1 at the first step.
     dropout: bool = False
     lora: LoraSettings | None = None  # null trains all weights
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool = False  # less memory, a third more time
     compile: bool = False  # torch.compile each decoder layer: worth its time in long trainings
     spike_factor: Annotated[float, Field(gt=1)] | None = 4.0  # times the usual NLL: stop; null: no
     preflight: bool = False  # check model, rows and gradients before the first step
     checkpoint_minutes: Positive = 10.0  # save the training's state this often ...
     checkpoint_steps: Count | None = None  # ... or this often, whichever comes first
     checkpoints_kept: Count = 2  # the newest ones; all are removed once the model is saved
+    # Where losses are logged beside the curve.
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
     launcher: str = "ddp"  # a file of configs/accelerate/
     processes: Count | None = None  # on each node; null: one for each GPU, or one on the CPU
@@ -275,9 +279,9 @@ class ReinforcementConfig(Section):
     """
 
     group_size: Annotated[int, Field(ge=2)] = 8  # responses to a problem
-    temperature: Positive = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_new_tokens: Count = 1024
+    temperature: Positive = 1.0  # of its rollouts
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # of its rollouts; 1 is off
+    max_new_tokens: Count = 1024  # of a response
     kl_weight: Annotated[float, Field(ge=0)] = 0.0  # beta; 0 keeps no reference in memory
     clip_low: Share = 0.2  # the ratio is clipped to [1 - clip_low, 1 + clip_high]
     clip_high: Share = 0.2  # dapo: 0.28
@@ -289,15 +293,15 @@ class ReinforcementConfig(Section):
 class EvaluationConfig(Section):
     """The benchmarks and how they are sampled."""
 
-    benchmarks: tuple[BenchmarkConfig, ...] = ()
-    samples_per_problem: Count = 16
-    temperature: Annotated[float, Field(ge=0)] = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_new_tokens: Count = 1024
+    benchmarks: tuple[BenchmarkConfig, ...] = ()  # each is one parallel task
+    samples_per_problem: Count = 16  # under each checkpoint
+    temperature: Annotated[float, Field(ge=0)] = 1.0  # 0 is greedy
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the nucleus; 1 is off
+    max_new_tokens: Count = 1024  # of a response
     max_failed_benchmarks: Annotated[int, Field(ge=0)] = 0  # as rollout.max_failed_shards
     skip_unavailable: bool = False  # a benchmark with no data here is skipped and reported
-    bootstrap_samples: Count = 10_000
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    bootstrap_samples: Count = 10_000  # draws behind an interval
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95  # of the intervals
 
 
 class ScheduleConfig(Section):
@@ -316,7 +320,7 @@ class ScheduleConfig(Section):
 class LedgerConfig(Section):
     """The store of every sample, verdict, score and training: nothing in it is made again."""
 
-    enabled: bool = True
+    enabled: bool = True  # false makes everything anew and keeps nothing
     path: str | None = None  # any fsspec address; null: $RASFT_LEDGER_DIR, else in the cache folder
     flush_seconds: Positive = 60.0  # what a killed shard may lose; a file is written this often
     trainings: bool = True  # also keep finished trainings, each with its model folder
@@ -325,6 +329,7 @@ class LedgerConfig(Section):
 class ComparisonConfig(Section):
     """Methods side by side, for flows/compare_flow.py."""
 
+    # Each trains every method.
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
     # Row -> the values laid over this config for it; training.method is the row's name if not said.
     methods: dict[str, dict[str, Any]] = Field(min_length=1)
@@ -333,8 +338,8 @@ class ComparisonConfig(Section):
 class Config(Section):
     """Every value of a run."""
 
-    name: str
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    name: str  # of the run, in reports and tables
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of sampling, shuffling, splits and intervals
     rounds: Count = 1  # runs of a chain (flows/rounds_flow.py), each from the last checkpoint
     model: ModelConfig
     data: DataConfig

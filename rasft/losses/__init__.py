@@ -59,11 +59,11 @@ class LossSettings:
     ratio_min: float = 0.4  # rasft: lower clip of rho
     ratio_max: float = 1.2  # rasft: upper clip of rho
     clip_low: float = 0.2  # psft: the ratio is clipped to [1 - clip_low, 1 + clip_high]
-    clip_high: float = 0.28
+    clip_high: float = 0.28  # psft: see clip_low
     kl_weight: float = 0.05  # sft_kl, asft: lambda, of the divergence from the reference
     probability_threshold: float = 0.1  # profit: tokens above it are kept
     importance_min: float = 0.1  # iw_sft: the ratio q / pi_ref is clipped to [min, max]
-    importance_max: float = 2.0
+    importance_max: float = 2.0  # iw_sft: see importance_min
 
     @classmethod
     def of(cls, constants: Mapping[str, float]) -> LossSettings:
