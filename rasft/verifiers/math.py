@@ -78,14 +78,17 @@ class MathVerifier:
         self._cache = _Cache(CACHE_SIZE) if settings["cache"] else None
         limits = WorkerLimits(float(settings["deadline_seconds"]), int(settings["memory_mb"]))
         self._pool = WorkerPool(TARGET, self.workers, limits)
+        self._starting = threading.Lock()
+        self._started = False
 
     def __enter__(self) -> Self:
-        self._pool.__enter__()
         self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="math-verifier")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.__exit__()
+        with self._starting:
+            if self._started:
+                self._pool.__exit__()
         self._threads.shutdown(cancel_futures=True)
 
     def process_ids(self) -> list[int]:
@@ -132,13 +135,22 @@ class MathVerifier:
 
     def _ask_worker(self, pair: Pair) -> Verdict:
         try:
-            (correct, stage), seconds = self._pool.run(vars(pair))
+            (correct, stage), seconds = self._workers().run(vars(pair))
             return _verdict(Decision(correct, stage), seconds)
         except WorkerTimeout:
             seconds = self._pool.limits.deadline_seconds
             return Verdict(Status.UNDECIDED, f"no verdict in {seconds} s", seconds)
         except (WorkerDied, WorkerFailed) as error:
             return Verdict(Status.UNDECIDED, f"no verdict: {error}")
+
+    def _workers(self) -> WorkerPool:
+        """The worker processes. Each imports sympy, which takes seconds: they are started when the
+        first answer needs one, and many benchmarks' answers are plain numbers."""
+        with self._starting:
+            if not self._started:
+                self._pool.__enter__()
+                self._started = True
+        return self._pool
 
 
 @dataclass(frozen=True)

@@ -103,3 +103,34 @@ def test_an_engine_whose_extra_is_missing_is_one_sentence(tmp_path: Path) -> Non
     done = rasft("preflight", "remote.yaml", cwd=tmp_path)
     assert done.returncode == 1
     assert "the extra openai is not installed: run pip install" in done.stderr
+
+
+SUMS = """
+extends: tiny
+name: sums
+data: {datasets: [{name: generated_sums, limit: 24}]}
+warmup: {problems: 16, epochs: 1}
+rollout: {samples_per_problem: 2, max_new_tokens: 8}
+evaluation: {samples_per_problem: 1, max_new_tokens: 8, bootstrap_samples: 100,
+             benchmarks: [{name: heldout_sums, limit: 4}]}
+"""
+
+
+def test_a_whole_flow_runs(tmp_path: Path) -> None:
+    """What the README runs, without the packages that only the tests bring."""
+    (tmp_path / "sums.yaml").write_text(SUMS)
+    flow = ROOT / "flows" / "rasft_flow.py"
+    done = subprocess.run(
+        [BASE / "bin" / "python", flow, "--config", "cfg", "sums.yaml", "run"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "The report is" in done.stdout
+    (report,) = tmp_path.glob("runs/*/report.md")
+    assert "heldout_sums" in report.read_text()
+    tables = rasft("tables", "--tag", "none", cwd=tmp_path)
+    assert tables.returncode == 1

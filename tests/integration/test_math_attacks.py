@@ -20,6 +20,7 @@ GOLDS = ("5", "x^2+1", r"\{1,2\}")
 @pytest.fixture(scope="module")
 def verifier():
     with build({"workers": 2, "format": "stated"}) as built:  # the format that reads the most
+        judged(built, "x+1", r"\boxed{1+x}")  # starts the workers, which no answer is to wait for
         yield built
 
 

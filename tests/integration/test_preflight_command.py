@@ -29,7 +29,7 @@ def test_every_check_is_a_line(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "32 problems; dropped: none"
     assert [line for line in lines if line.startswith("FAIL")] == []
-    assert sum(line.startswith("ok ") for line in lines) == 13
+    assert sum(line.startswith("ok ") for line in lines) == 17
     assert lines[1:5] == [
         "ok    what ends a turn is supervised, and sampling stops there: '<|im_end|>' ends a "
         "response; sampling stops at 2 (<|im_end|>)",
