@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ def flash_attention(
     from torch.nn.attention.varlen import varlen_attn
 
     ends = _ends(tuple(lengths), query.device)
-    options: dict[str, bool] = {}
+    options: dict[str, Any] = {}
     if (shared := query.shape[1] // key.shape[1]) > 1:
         if _knows_groups(varlen_attn):
             options["enable_gqa"] = True
