@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import time
 import traceback
 from collections.abc import Callable
@@ -14,6 +15,12 @@ from bench.gpu.rows import Row, append
 
 class NotAvailable(Exception):
     """What a check needs is not here; its row says so."""
+
+
+def require(module: str) -> None:
+    """Raise NotAvailable unless the package is installed; nothing is imported."""
+    if importlib.util.find_spec(module) is None:
+        raise NotAvailable(f"{module} is not installed")
 
 
 @dataclass

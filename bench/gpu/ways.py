@@ -130,3 +130,15 @@ def chosen(way: Way) -> Iterator[None]:
 def eager() -> Any:
     """Compiled layers run as they were written."""
     return torch.compiler.set_stance("force_eager")
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """For a rehearsal: layers are traced as for compiling, and run as they were traced."""
+    whole = torch.nn.Module.compile
+
+    def trace(layer: torch.nn.Module, **options: Any) -> None:
+        whole(layer, **options, backend="eager")
+
+    with mock.patch.object(torch.nn.Module, "compile", trace):
+        yield
