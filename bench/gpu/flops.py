@@ -35,3 +35,8 @@ def layer_parameters(shape: Shape) -> int:
 def head_parameters(shape: Shape) -> int:
     """Of the head, which is the embedding too."""
     return shape.hidden * shape.vocabulary
+
+
+def parameters(shape: Shape) -> int:
+    """Of all matrices; the vectors of norms and biases are a thousandth of them."""
+    return shape.layers * layer_parameters(shape) + head_parameters(shape)

@@ -42,6 +42,10 @@ class Part:
         """Keep one figure."""
         append(self.folder, Row(self.name, what, value, unit, goal))
 
+    def on_gpu(self, goal: str) -> str:
+        """A goal of speed or memory, which a rehearsal does not have."""
+        return "" if self.rehearse else goal
+
     def attempt(self, what: str, check: Callable[[], object]) -> None:
         """Run a check; one that cannot, or fails, is a row, and the next one goes on."""
         if self.left <= 0:
