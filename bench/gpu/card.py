@@ -42,7 +42,9 @@ def device() -> torch.device:
 
 def name() -> str:
     """What the driver, or the system, calls it."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    return f"none; CPU {platform.processor() or platform.machine()}"
 
 
 def peak() -> Peak:

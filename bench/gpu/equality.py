@@ -57,22 +57,21 @@ def compare(part: Part, name: str, shape: Shape, wanted: tuple[Way, ...]) -> Non
             compile_layers(model)
     exact = ways.plain(model, rows, torch.float32)
     rounded = ways.plain(model, rows, torch.bfloat16).off(exact)
+
+    def fp32(what: str, way: Way) -> None:
+        logps, gradients = ways.ours(module, rows, way, torch.float32).off(exact)
+        part.add(f"{what}, fp32 log-probs", logps, "nats", FP32)
+        part.add(f"{what}, fp32 gradient", gradients, "relative", FP32)
+
+    def bf16(what: str, way: Way) -> None:
+        logps, gradients = ways.ours(module, rows, way, torch.bfloat16).off(exact)
+        part.add(f"{what}, bf16 log-probs", logps / rounded[0], "x plain bf16's", BF16)
+        part.add(f"{what}, bf16 gradient", gradients / rounded[1], "x plain bf16's", BF16)
+
     for way in wanted:
         what = f"{name}: {way.name}"
-        part.attempt(f"{what}, fp32", partial(_fp32, part, what, module, rows, way, exact))
-        part.attempt(f"{what}, bf16", partial(_bf16, part, what, module, rows, way, exact, rounded))
-
-
-def _fp32(part: Part, what: str, module, rows, way: Way, exact: ways.Values) -> None:
-    logps, gradients = ways.ours(module, rows, way, torch.float32).off(exact)
-    part.add(f"{what}, fp32 log-probs", logps, "nats", FP32)
-    part.add(f"{what}, fp32 gradient", gradients, "relative", FP32)
-
-
-def _bf16(part: Part, what: str, module, rows, way: Way, exact: ways.Values, rounded) -> None:
-    logps, gradients = ways.ours(module, rows, way, torch.bfloat16).off(exact)
-    part.add(f"{what}, bf16 log-probs", logps / rounded[0], "x plain bf16's", BF16)
-    part.add(f"{what}, bf16 gradient", gradients / rounded[1], "x plain bf16's", BF16)
+        part.attempt(f"{what}, fp32", partial(fp32, what, way))
+        part.attempt(f"{what}, bf16", partial(bf16, what, way))
 
 
 def refuse(part: Part) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -37,9 +38,12 @@ def run_all(plan: Plan, folder: Path, seconds: float, after_each: Callable[[], N
     end = time.monotonic() + seconds
     shares = [share for _, share in plan.modules.values()]
     for place, (name, (module, share)) in enumerate(plan.modules.items()):
-        mine = (end - time.monotonic()) * share / sum(shares[place:])
+        start, cpu = time.monotonic(), _cpu_seconds()
+        mine = (end - start) * share / sum(shares[place:])
         if fault := run(module, folder, mine, plan.rehearse, folder / f"{name}.log"):
             append(folder, Row(name, "the whole part", fault))
+        append(folder, Row(name, "time", time.monotonic() - start, "s"))
+        append(folder, Row(name, "time of the CPU", _cpu_seconds() - cpu, "s"))
         after_each()
 
 
@@ -56,6 +60,12 @@ def run(module: str, folder: Path, seconds: float, rehearse: bool, log: Path) ->
         finally:
             _end(process)
     return None if code == 0 else f"ended with exit code {code}; see {log.name}"
+
+
+def _cpu_seconds() -> float:
+    """Of all ended children."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
