@@ -66,7 +66,10 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory, without: Path) -> Path:
 
 
 def test_the_blocked_packages_cannot_be_imported(without: Path) -> None:
-    code = "import importlib.util, sys; print([bool(importlib.util.find_spec(n)) for n in sys.argv[1:]])"
+    code = (
+        "import sys; from importlib.util import find_spec; print([bool(find_spec(n)) "
+        "for n in sys.argv[1:]])"
+    )
     line = [sys.executable, "-c", code, "metaflow", "docker", "vllm", "torch"]
     done = subprocess.run(line, capture_output=True, text=True, env=environment(without))
     assert done.stdout.strip() == "[False, False, False, True]"
