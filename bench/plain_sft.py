@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=2048)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--budgets", type=int, nargs="+", default=[1100, 2200])
+    parser.add_argument("--without", default="", help="leave out those whose names hold this")
     parser.add_argument("--compile", action="store_true", help="also with compiled layers")
     parser.add_argument("--dtype", choices=list(DTYPES), default="bfloat16")
     parser.add_argument("--gradient-sequences", type=int, default=4)
@@ -169,6 +170,9 @@ def main() -> None:
         compile_layers(ours.module.model)
     with trl_sft.opened(load_model(folder), tokenizer, given.dtype) as theirs:
         found = steps(theirs, ours, given.budgets, given.compile)
+        found = {
+            n: step for n, step in found.items() if not given.without or given.without not in n
+        }
         costs = measure(found, rows, given.turns)
     result = {
         "threads": torch.get_num_threads(),
