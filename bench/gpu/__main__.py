@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--output", type=Path, required=True, help="a folder; old rows are removed")
     parser.add_argument("--rehearse", action="store_true", help="on the CPU, at toy size")
+    parser.add_argument("--parts", nargs="+", choices=list(parts.SHARES), help="some of them alone")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     (given.output / rows.ROWS).unlink(missing_ok=True)
@@ -29,7 +30,12 @@ def main() -> None:
         table.write(given.output, about)
 
     show()
-    parts.run_all(parts.planned(given.rehearse), given.output, 60 * given.minutes, show)
+    parts.run_all(
+        parts.planned(given.parts or parts.SHARES, given.rehearse),
+        given.output,
+        60 * given.minutes,
+        show,
+    )
     print((given.output / table.TABLE).read_text(encoding="utf-8"))
 
 
