@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -26,7 +27,7 @@ def varlen_as_documented(
     *,
     scale: float | None,
     window_size: tuple[int, int],
-    enable_gqa: bool,
+    enable_gqa: bool = False,
 ) -> Tensor:
     """What torch says of `varlen_attn`, whose kernel runs on a GPU alone: (T, heads, size)."""
     assert window_size == (-1, 0)
@@ -45,16 +46,36 @@ def varlen_as_documented(
     return torch.cat(parts)
 
 
+def varlen_without_groups(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    cu_seq_q: Tensor,
+    cu_seq_k: Tensor,
+    max_q: int,
+    max_k: int,
+    *,
+    scale: float | None,
+    window_size: tuple[int, int],
+) -> Tensor:
+    """torch 2.11's, which wants a key head for each query head."""
+    assert query.shape == key.shape == value.shape
+    return varlen_as_documented(
+        query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, scale=scale, window_size=window_size
+    )
+
+
 def agrees(heads: int = 6, groups: int = 2) -> bool:
     flash.agrees.cache_clear()
     return flash.agrees(one_by_one, torch.device("cpu"), torch.bfloat16, heads, groups, 16)
 
 
+@pytest.mark.parametrize("kernel", [varlen_as_documented, varlen_without_groups])
 @pytest.mark.parametrize("groups", [6, 2])
 def test_every_sequence_is_given_to_the_kernel_as_it_asks(
-    groups: int, monkeypatch: pytest.MonkeyPatch
+    kernel: Callable[..., Tensor], groups: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(varlen, "varlen_attn", varlen_as_documented)
+    monkeypatch.setattr(varlen, "varlen_attn", kernel)
     random = torch.Generator().manual_seed(3)
     query, key, value = (torch.randn(1, n, 19, 8, generator=random) for n in (6, groups, groups))
     expected = one_by_one(query, key, value, (4, 1, 14), 0.3)

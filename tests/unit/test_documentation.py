@@ -147,7 +147,8 @@ def check_python(page: Path, words: list[str]) -> None:
         if module == "pytest":
             assert all((ROOT / w).exists() for w in words[2:] if w.startswith("tests"))
             return
-        source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
+        place = ROOT / module.replace(".", "/")
+        source = (place / "__main__.py" if place.is_dir() else place.with_suffix(".py")).read_text()
         assert all(f'"{option}"' in source for option in options), options
         return
     assert (ROOT / words[0]).is_file(), words[0]

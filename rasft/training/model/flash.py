@@ -5,8 +5,10 @@ torch's own `varlen_attn`, which is tried before it is used with a shape and dty
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +34,12 @@ def flash_attention(
     from torch.nn.attention.varlen import varlen_attn
 
     ends = _ends(tuple(lengths), query.device)
+    options: dict[str, Any] = {}
+    if (shared := query.shape[1] // key.shape[1]) > 1:
+        if _knows_groups(varlen_attn):
+            options["enable_gqa"] = True
+        else:
+            key, value = (tensor.repeat_interleave(shared, dim=1) for tensor in (key, value))
     attended = varlen_attn(
         _positions_first(query),
         _positions_first(key),
@@ -42,7 +50,7 @@ def flash_attention(
         max(lengths),
         scale=scaling,
         window_size=(-1, 0),  # itself and what came before: causal
-        enable_gqa=query.shape[1] != key.shape[1],
+        **options,
     )
     assert isinstance(attended, Tensor)
     return attended.transpose(0, 1)[None]
@@ -63,6 +71,12 @@ def agrees(
         inputs,
         TOLERANCE,
     )
+
+
+@cache
+def _knows_groups(kernel: Callable[..., object]) -> bool:
+    """Whether it takes fewer key heads than query heads: torch 2.11's does not."""
+    return "enable_gqa" in inspect.signature(kernel).parameters
 
 
 @lru_cache(maxsize=8)
