@@ -27,13 +27,13 @@ from bench import trl_sft
 from bench.step_variants import load_sequences
 from bench.train_step import Cost, cost_of
 from bench.trl_sft import Groups, TrlSft, micro_batches
-from rasft import models
-from rasft.config import ModelConfig
+from rasft.config.settings import ModelConfig
+from rasft.models import sources
+from rasft.models.language_model import DTYPES, load_model, load_tokenizer
 from rasft.records import TrainingExample
-from rasft.training.batching import Layout, collate
-from rasft.training.compiling import compile_layers
-from rasft.training.forward import response_logps
-from rasft.training.language_model import DTYPES, load_model, load_tokenizer
+from rasft.training.model.batching import Layout, collate
+from rasft.training.model.compiling import compile_layers
+from rasft.training.model.forward import response_logps
 
 Rows = Sequence[TrainingExample]
 Step = Callable[[Rows], None]
@@ -160,7 +160,7 @@ def main() -> None:
     given = parser.parse_args()
     if not (data := os.environ.get("RASFT_DATA_DIR")):
         raise SystemExit("RASFT_DATA_DIR is to name the folder of math/train/math_train.jsonl")
-    folder = models.resolve(ModelConfig(path=given.model))
+    folder = sources.resolve(ModelConfig(path=given.model))
     tokenizer = load_tokenizer(folder)
     rows = load_sequences(Path(data), tokenizer, given.sequences, given.max_tokens)
     tokens = sum(len(row.input_ids) for row in rows)

@@ -433,7 +433,10 @@ def _body(section: type) -> list[str]:
 
 def families_page() -> Iterator[str]:
     """What was tried on each family of models: `tests/integration/test_families.py`."""
-    from rasft.models.traits import traits_of
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from rasft.models.language_model import traits_of_model
     from tests.families import FAMILIES, config_of
 
     yield from (
@@ -451,7 +454,9 @@ def families_page() -> Iterator[str]:
     rows = []
     for family in FAMILIES:
         config = config_of(family)
-        traits = traits_of(config.to_dict())
+        with torch.device("meta"):
+            made = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        traits = traits_of_model(made)
         rows.append(
             (
                 family,
@@ -459,7 +464,7 @@ def families_page() -> Iterator[str]:
                 "a window or chunk" if traits.reach else "all tokens before",
                 "up to the original context" if traits.holds_to else "always",
                 traits.why_not_packed or "yes",
-                "one at a time" if traits.carries_state else "side by side",
+                "one at a time" if traits.samples_alone else "side by side",
             )
         )
     header = ["family", "class", "attention sees", "positions hold", "packs", "our engine samples"]

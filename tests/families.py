@@ -68,6 +68,13 @@ FAMILIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "GPT-NeoX": ("gpt_neox", {"hidden_dropout": 0.1, "attention_dropout": 0.1}),
     "GPT-2": ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}),
     "Phi-2": ("phi", {"resid_pdrop": 0.1, "embd_pdrop": 0.1}),
+    "Falcon": ("falcon", {"head_dim": None, "attention_dropout": 0.1, "hidden_dropout": 0.1}),
+    "Persimmon": ("persimmon", {"attention_dropout": 0.1, "hidden_dropout": 0.1}),
+    "GPT-J": (
+        "gptj",
+        {"n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 128, "rotary_dim": 8},
+    ),
+    "Phi-3.5-MoE": ("phimoe", {**EXPERTS, "router_jitter_noise": 0.1, "input_jitter_noise": 0.1}),
     "StarCoder 2": ("starcoder2", {"residual_dropout": 0.1, "embedding_dropout": 0.1}),
     "Mixtral": ("mixtral", {**EXPERTS, "router_jitter_noise": 0.1}),
     "Qwen3-MoE": ("qwen3_moe", EXPERTS),
@@ -126,7 +133,8 @@ FAMILIES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 def config_of(family: str) -> Any:
     """The configuration of the family's tiny model."""
     kind, more = FAMILIES[family]
-    return AutoConfig.for_model(kind, **{**SMALL, **more})
+    settings = {**SMALL, **more}
+    return AutoConfig.for_model(kind, **{k: v for k, v in settings.items() if v is not None})
 
 
 def build(family: str, folder: Path) -> Path:

@@ -11,10 +11,10 @@ from torch import Tensor
 from bench.gpu import small
 from bench.gpu.part import NotAvailable, Part
 from rasft import extras
-from rasft.config import LoraSettings
-from rasft.training.language_model import load_tokenizer
-from rasft.training.lora import quantized
-from rasft.training.trainer import Trainer
+from rasft.config.settings import LoraSettings
+from rasft.models.language_model import load_tokenizer
+from rasft.training.loop.trainer import Trainer
+from rasft.training.model.lora import quantized
 
 
 def compare(part: Part) -> None:

@@ -16,10 +16,9 @@ from bench.gpu import adapters, card, halving, lengths, resuming, scored, shapes
 from bench.gpu.part import NotAvailable, Part, main
 from bench.gpu.shapes import Shape
 from bench.gpu.ways import Way
-from rasft.errors import UserError
-from rasft.training import liger
-from rasft.training.compiling import compile_layers
-from rasft.training.forward import response_logps
+from rasft.training.model import liger
+from rasft.training.model.compiling import compile_layers
+from rasft.training.model.forward import response_logps
 
 LENGTHS = ((37, 150), (12, 61), (90, 301), (5, 17), (200, 130))
 FP32, BF16 = "<= 1e-4", "<= 1.2"
@@ -29,7 +28,6 @@ def measure(part: Part) -> None:
     """All checks, the quickest and most telling first."""
     for name, shape in shapes.SHAPES.items():
         part.attempt(name, partial(compare, part, name, shape, ways.WAYS))
-    part.attempt("Gemma 2 2B", lambda: refuse(part))
     part.attempt("trial", lambda: tried(part))
     for name, check in _trainings().items():
         part.attempt(name, partial(check, part))
@@ -72,18 +70,6 @@ def compare(part: Part, name: str, shape: Shape, wanted: tuple[Way, ...]) -> Non
         what = f"{name}: {way.name}"
         part.attempt(f"{what}, fp32", partial(fp32, what, way))
         part.attempt(f"{what}, bf16", partial(bf16, what, way))
-
-
-def refuse(part: Part) -> None:
-    """Gemma 2 with its soft caps: packing must refuse what it cannot reproduce."""
-    shape = shapes.toy(shapes.GEMMA_2B) if part.rehearse else shapes.GEMMA_2B
-    model = shapes.build(shapes.config_of(shape, layers=2), card.device())
-    try:
-        response_logps(model, packed=True)
-        said = "accepted"
-    except UserError:
-        said = "refused"
-    part.add("Gemma 2 2B with its soft caps, packed", said, goal="refused")
 
 
 def tried(part: Part) -> None:

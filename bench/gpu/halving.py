@@ -20,7 +20,7 @@ from torch import Tensor
 from bench.gpu import card, lengths, shapes, small
 from bench.gpu.part import Part
 from rasft.records import TrainingExample
-from rasft.training.trainer import Trainer
+from rasft.training.loop.trainer import Trainer
 
 
 def compare(part: Part) -> None:

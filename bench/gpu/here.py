@@ -18,12 +18,12 @@ from unittest import mock
 import torch
 from accelerate.state import AcceleratorState
 
-from rasft import verification
-from rasft.config import TrainingConfig, VerificationConfig
+from rasft.config.settings import TrainingConfig, VerificationConfig
 from rasft.decoding import one_engine
-from rasft.engines import Completion, EngineOptions, Request, Sampling
-from rasft.training import launcher, program
-from rasft.training.jobs import SUMMARY
+from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling
+from rasft.stages import verify
+from rasft.training.launch import launcher, program
+from rasft.training.storage.jobs import SUMMARY
 
 Build = Callable[[str, VerificationConfig], Any]
 
@@ -35,7 +35,7 @@ def stages_here() -> Iterator[None]:
         ExitStack() as opened,
         mock.patch.object(launcher, "launch_kept", _train),
         mock.patch.object(one_engine, "HostedEngine", EngineHere),
-        mock.patch.object(verification, "_build", _keeping(verification._build, opened)),
+        mock.patch.object(verify, "_build", _keeping(verify._build, opened)),
     ):
         yield
 

@@ -20,14 +20,16 @@ import pyarrow as pa
 
 from bench.gpu.here import stages_here
 from bench.gpu.part import NotAvailable, Part, main
-from rasft import config_files, fitting, models, pipeline
-from rasft.config import Config
-from rasft.data import preparation
-from rasft.data.preparation import Prepared
+from rasft import tables
+from rasft.config import files as config_files
+from rasft.config.settings import Config
 from rasft.data.rows import SourceUnavailable
 from rasft.errors import UserError
+from rasft.models import sources
 from rasft.records import Group
 from rasft.results.accuracy import Accuracy, Difference
+from rasft.stages import collect, evaluate, prepare, rollout, route, score, train, verify, warmup
+from rasft.stages.prepare import Prepared
 from rasft.tables import from_table
 
 METHODS = ("sft", "dft", "rasft")
@@ -87,8 +89,8 @@ def learn(part: Part, config: Config) -> None:
     """Warm up, draw, train by each method, judge."""
     with tempfile.TemporaryDirectory() as scratch, stages_here():
         try:
-            prepared = preparation.prepare(config)
-            base = models.resolve(config.model)
+            prepared = prepare.prepare(config)
+            base = sources.resolve(config.model)
         except SourceUnavailable as reason:
             raise NotAvailable(str(reason)) from None
         round_ = Round(part, config, prepared, Path(scratch))
@@ -114,7 +116,7 @@ class Round:
     def train_all(self, base: Path) -> dict[str, Path]:
         """The warmed-up model and what each method makes of it."""
         start = time.monotonic()
-        warmed = fitting.warm_up(self.config, self.prepared.warmup, base, self.folder / START)
+        warmed = warmup.warm_up(self.config, self.prepared.warmup, base, self.folder / START)
         if warmed is None:
             raise UserError("the config has no warm-up")
         self.add("warm-up", time.monotonic() - start, "s")
@@ -131,18 +133,18 @@ class Round:
         """Groups from the start's own samples, and all scores under it."""
         config, rows = self.config, self.prepared.training
         start = time.monotonic()
-        experts, _ = pipeline.score_experts(config, rows, policy, shard=0)
-        routes = pipeline.route(config, experts)
-        sampled = pipeline.roll_out(config, rows, routes, policy, shard=0)
-        verdicts, _ = pipeline.verify(config, rows, sampled.rollouts)
-        groups = pipeline.group(config, routes, sampled.rollouts, verdicts)
+        experts, _ = score.score_experts(config, rows, policy, shard=0)
+        routes = route.route(config, experts)
+        sampled = rollout.roll_out(config, rows, routes, policy, shard=0)
+        verdicts, _ = verify.verify(config, rows, sampled.rollouts)
+        groups = collect.group(config, routes, sampled.rollouts, verdicts)
         self.add("scoring, sampling and verifying", time.monotonic() - start, "s")
         found = [row.solvability for row in from_table(groups, Group)]
         solved = [value for value in found if value is not None]
         self.add("mean solvability of the start", sum(solved) / max(1, len(solved)))
         mixed = sum(0 < value < 1 for value in solved)
         self.add("problems sometimes solved", mixed / max(1, len(solved)), "of 1")
-        return groups, pipeline.concat([experts, sampled.scores])
+        return groups, tables.concat([experts, sampled.scores])
 
     def _train(
         self,
@@ -154,9 +156,9 @@ class Round:
     ) -> None:
         training = self.config.training.model_copy(update={"method": method})
         config = self.config.model_copy(update={"training": training})
-        examples = pipeline.examples(config, self.prepared.training, groups, scores, start)
+        examples = collect.examples(config, self.prepared.training, groups, scores, start)
         begin = time.monotonic()
-        trained = fitting.train(config, examples, start, self.folder / method)
+        trained = train.train(config, examples, start, self.folder / method)
         checkpoints[method] = trained.folder
         self.add(f"training by {method}, {examples.num_rows} rows", time.monotonic() - begin, "s")
 
@@ -168,8 +170,8 @@ class Round:
         config = self.config.model_copy(update={"evaluation": settings})
         (name,) = self.prepared.benchmarks
         rows = self.prepared.benchmarks[name]
-        results, _, _ = pipeline.evaluate(config, name, rows, checkpoints)
-        accuracies, differences = pipeline.compare(config, results)
+        results, _, _ = evaluate.evaluate(config, name, rows, checkpoints)
+        accuracies, differences = evaluate.compare_checkpoints(config, results)
         way = "greedy" if samples == 1 else f"mean of {samples} samples"
         for row in from_table(accuracies, Accuracy):
             self.add(f"{row.checkpoint}, {way}", interval(row), f"of 1, {row.problems} problems")

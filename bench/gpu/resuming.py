@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bench.gpu import small
 from bench.gpu.part import Part
-from rasft.training.checkpoints import Checkpoints
-from rasft.training.trainer import Trainer
+from rasft.training.loop.trainer import Trainer
+from rasft.training.storage.checkpoints import Checkpoints
 
 STEPS, STOP = 6, 3
 

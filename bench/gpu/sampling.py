@@ -27,8 +27,8 @@ from bench.gpu.card import Peak
 from bench.gpu.part import NotAvailable, Part, main
 from bench.gpu.shapes import Shape
 from rasft import extras, plugins
-from rasft.engines import EngineOptions, Request, Sampling
-from rasft.training.language_model import load_tokenizer
+from rasft.decoding.engine import EngineOptions, Request, Sampling
+from rasft.models.language_model import load_tokenizer
 
 BYTES = 2  # of a number in bf16
 GOAL = ">= 0.5"

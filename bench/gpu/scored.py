@@ -10,11 +10,11 @@ from torch import Tensor
 
 from bench.gpu import card, lengths, shapes, small
 from bench.gpu.part import Part
-from rasft import scoring
+from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
-from rasft.training.batching import collate
-from rasft.training.forward import response_logps
-from rasft.training.language_model import load_model
+from rasft.training import scoring
+from rasft.training.model.batching import collate
+from rasft.training.model.forward import response_logps
 
 
 def compare(part: Part) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from rasft.models.language_model import attend_plainly
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -30,12 +32,10 @@ class Shape:
 LLAMA_1B = Shape("llama", 16, 2048, 8192, 32, 8, 64, 128256, {"rope_theta": 500000.0})
 QWEN_15B = Shape("qwen2", 28, 1536, 8960, 12, 2, 128, 151936, {"rope_theta": 1000000.0})
 GEMMA_2B = Shape("gemma2", 26, 2304, 9216, 8, 4, 256, 256000)  # soft caps of 50 and 30
-NO_CAPS = {"attn_logit_softcapping": None, "final_logit_softcapping": None}
-GEMMA_2B_UNCAPPED = Shape("gemma2", 26, 2304, 9216, 8, 4, 256, 256000, NO_CAPS)
 SHAPES = {
     "Llama 3.2 1B": LLAMA_1B,
     "Qwen2.5 1.5B": QWEN_15B,
-    "Gemma 2 2B without soft caps": GEMMA_2B_UNCAPPED,
+    "Gemma 2 2B": GEMMA_2B,
 }
 
 
@@ -69,7 +69,6 @@ def build(config: Any, device: torch.device, dtype: torch.dtype = torch.float32)
     """The model with seeded random weights, made on the device, in evaluation mode."""
     with torch.random.fork_rng(), device:
         torch.manual_seed(0)
-        model: Any = AutoModelForCausalLM.from_config(
-            config, dtype=dtype, attn_implementation="sdpa"
-        )
+        model: Any = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    attend_plainly(model)
     return model.to(device).eval()

@@ -8,13 +8,14 @@ from typing import Any
 from accelerate.state import AcceleratorState
 
 from bench.gpu import lengths
-from rasft import tables, tiny_llama
-from rasft.config import TrainingConfig
+from rasft import tables
+from rasft.config.settings import TrainingConfig
+from rasft.models import tiny_llama
 from rasft.records import TrainingExample
-from rasft.training.example_store import ExampleStore
-from rasft.training.jobs import EXAMPLES, TrainingJob, read_job, write_job
-from rasft.training.program import open_accelerator
-from rasft.training.trainer import Trainer
+from rasft.training.launch.program import open_accelerator
+from rasft.training.loop.trainer import Trainer
+from rasft.training.storage.example_store import ExampleStore
+from rasft.training.storage.jobs import EXAMPLES, TrainingJob, read_job, write_job
 
 CONFIG = TrainingConfig(
     method="sft", epochs=4.0, batch_size=4, learning_rate=1e-3, micro_batch_tokens=100, trackers=()

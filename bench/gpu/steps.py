@@ -18,11 +18,11 @@ from bench import authors_step
 from bench.gpu import ways
 from bench.gpu.ways import Way
 from rasft.records import TrainingExample
-from rasft.training import head
-from rasft.training.attention import PACKED
-from rasft.training.batching import Layout, collate
-from rasft.training.compiling import compile_layers
-from rasft.training.forward import response_logps
+from rasft.training.model import head
+from rasft.training.model.attention import PACKED
+from rasft.training.model.batching import Layout, collate
+from rasft.training.model.compiling import compile_layers
+from rasft.training.model.forward import response_logps
 
 Groups = Sequence[Sequence[TrainingExample]]
 AUTHORS, CACHED = "authors' step", "+ cached reference"

@@ -19,8 +19,8 @@ from bench.gpu.part import Part, main, require
 from bench.gpu.shapes import Shape
 from bench.gpu.steps import AUTHORS, CACHED, Steps
 from bench.train_step import Cost, cost_of
+from rasft.models.language_model import load_tokenizer
 from rasft.records import TrainingExample
-from rasft.training.language_model import load_tokenizer
 
 BUDGETS, TOY_BUDGETS = (8192, 16384), (60, 120)  # tokens of a forward pass
 ROWS, TURNS = 64, 2

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from bench import authors_step
 from bench.gpu.part import NotAvailable
+from rasft.models.language_model import attend_plainly
 from rasft.records import TrainingExample
-from rasft.training import flash, forward, head
-from rasft.training.attention import PACKED, one_by_one
-from rasft.training.batching import collate
+from rasft.training.model import flash, forward, head
+from rasft.training.model.attention import one_by_one
+from rasft.training.model.batching import collate
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Values:
 
 def plain(model: Any, rows: Sequence[TrainingExample], dtype: torch.dtype) -> Values:
     """The model's own forward pass: each sequence alone, all logits."""
-    model.set_attn_implementation("sdpa")
+    attend_plainly(model)
 
     def parts() -> Iterator[Tensor]:
         for row in rows:
@@ -72,7 +73,7 @@ def plain(model: Any, rows: Sequence[TrainingExample], dtype: torch.dtype) -> Va
 def ours(module: Any, rows: Sequence[TrainingExample], way: Way, dtype: torch.dtype) -> Values:
     """Our forward pass. Raises NotAvailable for a kernel that is not there, or was found wrong."""
     check(way, module.model, dtype)
-    module.model.set_attn_implementation(PACKED if way.packed else "sdpa")
+    forward.attend(module.model, way.packed)
     batch = collate(rows, way.packed).to(module.model.device)
 
     def parts() -> Iterator[Tensor]:

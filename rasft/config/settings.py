@@ -254,8 +254,8 @@ class TrainingConfig(Section):
     micro_batch_tokens: Count = 8192  # tokens of one forward pass, with padding if not packed
     packing: bool = True  # sequences end to end in one row, each attending to itself alone
     denominator: Literal["global", "micro_batch"] = "global"  # of the token loss
-    # The dropout that the model's configuration asks for. Without it the policy starts where the
-    # stored reference is; the ratio of the two is 1 at the first step.
+    # The model's own, and a router's jitter; LoRA's has its own setting. Without it the policy
+    # starts where the stored reference is: the ratio of the two is 1 at the first step.
     dropout: bool = False
     lora: LoraSettings | None = None  # null trains all weights
     gradient_checkpointing: bool = False  # less memory, a third more time

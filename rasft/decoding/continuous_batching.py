@@ -53,7 +53,7 @@ class TransformersEngine:
         self.steps = 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = _load(model, _dtype(options.dtype, self.device)).to(self.device)
-        self.carries_state = traits_of_model(self.model).carries_state
+        self.alone = traits_of_model(self.model).samples_alone
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +83,7 @@ class TransformersEngine:
         if not rows:
             return
         stops = frozenset(self.options.stop_token_ids)
-        if self.carries_state:
+        if self.alone:
             yield from (self._alone(row, sampling, stops) for row in rows)
             return
         rows.sort(key=lambda row: (len(row.prompt), row.prompt), reverse=True)
@@ -266,6 +266,8 @@ def _load(model: str, dtype: torch.dtype) -> Any:
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"cannot load the model {model}: {error}") from None
     loaded.eval()
-    if not traits_of_model(loaded).carries_state:
+    # Only the run says how to sample.
+    loaded.generation_config = transformers.GenerationConfig()  # type: ignore[no-untyped-call]
+    if not traits_of_model(loaded).samples_alone:
         loaded.set_attn_implementation(slots.ATTENTION)
     return loaded

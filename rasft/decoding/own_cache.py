@@ -1,7 +1,8 @@
 """Decoding a sequence at a time by the model's own `generate`, over the model's own cache.
 
 For models whose layers carry a state from token to token (state space, linear attention,
-convolution): the slots of `continuous_batching` hold keys and values alone. Slow, and right for
+convolution), or whose class takes no attention but its own: the slots of `continuous_batching` hold
+keys and values alone, and need an attention that reads them. Slow, and right for
 every family that transformers knows; vLLM is the engine for real work with such models.
 """
 

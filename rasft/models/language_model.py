@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from rasft.errors import MachineError, UserError
 from rasft.models.traits import Traits, traits_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# Attributes of modules that say how much is dropped or shaken, as transformers' models name them.
-_RANDOM = re.compile(r"dropout|pdrop|layerdrop|jitter")
 
 
 def load_model(path: str | Path) -> Any:
@@ -39,42 +36,33 @@ def load_model(path: str | Path) -> Any:
 
 
 def traits_of_model(model: Any) -> Traits:
-    """The traits of a loaded model: transformers knows of some classes that they carry a state."""
+    """The traits of a loaded model, with what transformers knows of its class."""
     stated = traits_of(model.config.to_dict())
-    return replace(stated, carries_state=stated.carries_state or bool(model._is_stateful))
+    return replace(
+        stated,
+        carries_state=stated.carries_state or bool(model._is_stateful),
+        fixed_attention=not model._supports_attention_backend,
+    )
 
 
 def attend_plainly(model: Any) -> None:
     """Give a model the attention that it was loaded with, for padded rows."""
-    model.set_attn_implementation(_attention_for(model.config.to_dict()))
+    if not model._supports_attention_backend:
+        return  # it has no other
+    changed = traits_of(model.config.to_dict()).scores_changed  # which torch's kernel ignores
+    model.set_attn_implementation("sdpa" if model._supports_sdpa and not changed else "eager")
 
 
-def own_attention(path: str | Path) -> str:
-    """The attention implementation that computes what the model of a folder means."""
-    try:
-        return _attention_for(json.loads((Path(path) / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return "sdpa"  # what is wrong with the folder is told where it is loaded
+def own_attention(path: str | Path) -> str | None:
+    """The attention implementation that computes what the model of a folder means.
 
-
-def _attention_for(config: Mapping[str, Any]) -> str:
-    """torch's own kernel ignores capped scores and sinks without a word."""
-    return "eager" if traits_of(config).scores_changed else "sdpa"
-
-
-def without_dropout(model: Any) -> Any:
-    """Switch off what draws at random in training mode: dropout, dropped layers, router jitter.
-
-    With it the policy's log-probs would differ from the stored reference's from the first step.
-    The model's configuration, which is saved with it, keeps its values.
+    None leaves it to transformers: torch's own kernel wherever the class has it.
     """
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        for name, value in vars(module).items():
-            if isinstance(value, float) and _RANDOM.search(name):
-                setattr(module, name, 0.0)
-    return model
+    try:
+        stated = json.loads((Path(path) / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # what is wrong with the folder is told where it is loaded
+    return "eager" if traits_of(stated).scores_changed else None
 
 
 def load_tokenizer(path: str | Path, chat_template: str | None = None) -> Any:

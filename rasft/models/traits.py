@@ -32,6 +32,7 @@ class Traits:
     convolution), so sequences end to end in one row would run into each other.
     `counts_rows`: layers count places in the row, not positions in the sequence.
     `scores_changed`: attention scores are capped, or compete with a sink.
+    `fixed_attention`: the class takes no attention but its own; known of a loaded model alone.
     """
 
     reach: int | None = None
@@ -39,6 +40,12 @@ class Traits:
     carries_state: bool = False
     counts_rows: bool = False
     scores_changed: bool = False
+    fixed_attention: bool = False
+
+    @property
+    def samples_alone(self) -> bool:
+        """Whether sequences are sampled one at a time, over the model's own cache."""
+        return self.carries_state or self.fixed_attention
 
     @property
     def packs(self) -> bool:
@@ -50,6 +57,8 @@ class Traits:
         """What would go wrong; None where nothing would."""
         if self.carries_state:
             return "some layers carry a state from token to token"
+        if self.fixed_attention:
+            return "its class takes no attention but its own"
         return "some layers count places in the row" if self.counts_rows else None
 
 

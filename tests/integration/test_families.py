@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import GenerationConfig
 
+from rasft.config.settings import LoraSettings
 from rasft.decoding.continuous_batching import TransformersEngine
 from rasft.decoding.engine import EngineOptions, Request, Sampling
 from rasft.errors import UserError
-from rasft.models.language_model import load_model
-from rasft.models.traits import Traits, context_tokens, traits_of
+from rasft.models.language_model import load_model, traits_of_model
+from rasft.models.traits import Traits, context_tokens
 from rasft.records import TrainingExample
 from rasft.training.model.batching import collate
 from rasft.training.model.forward import attend, response_logps
@@ -44,7 +46,7 @@ class Family(NamedTuple):
 @pytest.fixture(scope="module", params=FAMILIES)
 def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Family:
     folder = build(request.param, tmp_path_factory.mktemp("family") / "model")
-    traits = traits_of(load_model(folder).config.to_dict())
+    traits = traits_of_model(load_model(folder))
     return Family(request.param, folder, traits, list(scored(folder, traits.packs)))
 
 
@@ -63,6 +65,12 @@ def scored(folder: Path, packed: bool) -> Iterator[TrainingExample]:
         yield TrainingExample(name, index, prompt + response, len(prompt), 1.0, logps)
 
 
+def attend_eagerly(model: torch.nn.Module) -> None:
+    """The plainest attention of a model that can be told which to take."""
+    if model._supports_attention_backend:
+        model.set_attn_implementation("eager")
+
+
 def own_logps(model: torch.nn.Module, row: TrainingExample) -> Tensor:
     ids = torch.tensor([row.input_ids])
     with torch.no_grad():
@@ -72,7 +80,7 @@ def own_logps(model: torch.nn.Module, row: TrainingExample) -> Tensor:
 
 def test_scores_are_those_of_a_plain_forward_pass(family: Family) -> None:
     model = load_model(family.folder)
-    model.set_attn_implementation("eager")
+    attend_eagerly(model)
     for row in family.rows:
         torch.testing.assert_close(
             torch.tensor(row.reference_logps), own_logps(model, row), atol=NATS, rtol=0
@@ -98,7 +106,7 @@ def test_packed_and_padded_rows_give_the_same_gradient(family: Family) -> None:
 
 def test_greedy_samples_are_those_of_generate(family: Family) -> None:
     model = load_model(family.folder)
-    model.set_attn_implementation("eager")
+    attend_eagerly(model)
     prompts = [row.input_ids[: row.prompt_tokens] for row in family.rows]
     options = EngineOptions("float32", 40, max_sequences=2, stop_token_ids=(2,))
     with TransformersEngine(str(family.folder), options) as engine:
@@ -119,7 +127,6 @@ def test_a_training_starts_at_the_reference_moves_and_reloads(
     changes = {"packing": family.packed, "batch_size": 3, "epochs": 2.0, "warmup_steps": 0}
     trainer = open_trainer(tmp_path / "job", family.folder, family.rows, **changes)
     batch = collate(family.rows, family.packed)
-    assert trainer.module.training
     with torch.no_grad():
         apart = (trainer.module(batch) - batch.reference_logp_BT)[batch.mask_BT].abs().max()
     assert apart < NATS
@@ -147,6 +154,45 @@ def test_dropout_is_the_models_own_where_it_is_asked_for(tmp_path: Path) -> None
         apart[dropout] = float(difference.max())
     assert apart[False] < NATS
     assert apart[True] > 100 * NATS
+
+
+def test_only_the_run_says_how_to_sample(tmp_path: Path) -> None:
+    """A penalty or an EOS in the model's generation config is no setting of the run."""
+    folder = build("Qwen3.5", tmp_path / "model")
+    prompt = tuple(range(3, 20))
+
+    def drawn() -> tuple[int, ...]:
+        with TransformersEngine(str(folder), EngineOptions("float32", 40)) as engine:
+            ((_, written),) = engine.generate([Request(prompt, 0)], Sampling(0.0, 1.0, 12))
+            return written.token_ids
+
+    before = drawn()
+    settings = GenerationConfig(repetition_penalty=3.0, eos_token_id=before[2])
+    settings.save_pretrained(folder)
+    assert drawn() == before
+    assert len(before) == 12
+
+
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
+def test_noise_is_off_where_layers_are_recomputed_too(
+    gradient_checkpointing: bool, tmp_path: Path
+) -> None:
+    folder = build("GPT-2", tmp_path / "model")
+    rows = list(scored(folder, packed=True))
+    changes = {"gradient_checkpointing": gradient_checkpointing}
+    trainer = open_trainer(tmp_path / "job", folder, rows, **changes)
+    batch = collate(rows)
+    apart = (trainer.module(batch) - batch.reference_logp_BT)[batch.mask_BT].abs().max()
+    assert apart < NATS
+
+
+def test_adapters_keep_their_own_dropout(tmp_path: Path) -> None:
+    folder = build("Qwen3", tmp_path / "model")
+    lora = LoraSettings(rank=2, dropout=0.3)
+    trainer = open_trainer(tmp_path / "job", folder, list(scored(folder, True)), lora=lora)
+    dropping = [m for m in trainer.model.modules() if isinstance(m, nn.Dropout) and m.training]
+    assert dropping
+    assert all(module.p == 0.3 for module in dropping)
 
 
 def test_positions_that_hold_to_a_length_are_the_models_context(tmp_path: Path) -> None:

@@ -132,14 +132,14 @@ def test_a_head_that_is_not_a_plain_one_is_refused(folder: Path) -> None:
         response_logps(model, packed=False)
 
 
-def test_attention_of_another_kind_is_refused_when_packed(
+def test_attention_of_an_unknown_kind_is_refused_when_packed(
     folder: Path, examples: list[TrainingExample]
 ) -> None:
     module = response_logps(load_model(folder), packed=True)
     attention = module.model.base_model.layers[0].self_attn
     own_forward = attention.forward
-    attention.forward = lambda *args, **options: own_forward(*args, **options, sliding_window=8)
-    with pytest.raises(UserError, match=r"sliding_window.*set training.packing to false"):
+    attention.forward = lambda *args, **options: own_forward(*args, **options, position_bias=1)
+    with pytest.raises(UserError, match=r"position_bias.*set training.packing to false"):
         module(collate(examples))
 
 

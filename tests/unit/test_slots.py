@@ -26,15 +26,11 @@ def test_grouped_heads_attend_as_repeated_keys_do(tokens):
     assert torch.allclose(found, expected.transpose(1, 2), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("options", "word"),
-    [({"sliding_window": 8}, "sliding_window"), ({"softcap": 30.0}, "softcap")],
-)
-def test_an_attention_that_is_not_plain_is_refused(options, word):
-    query = states(1, 1, 1, 8)
-    key = states(1, 1, 9, 8)
-    with pytest.raises(UserError, match=rf"\({word}\); set rollout.engine: vllm"):
-        slots.attend(torch.nn.Module(), query, key, key, torch.ones(1, 1, 1, 9) > 0, **options)
+def test_an_attention_of_an_unknown_kind_is_refused():
+    query, key = states(1, 1, 1, 8), states(1, 1, 9, 8)
+    mask = torch.ones(1, 1, 1, 9) > 0
+    with pytest.raises(UserError, match=r"position_bias.*rollout\.engine to vllm"):
+        slots.attend(torch.nn.Module(), query, key, key, mask, position_bias=1)
 
 
 def test_a_window_that_is_never_passed_does_not_matter():

@@ -23,9 +23,10 @@ from torch import Tensor
 from rasft import plugins
 from rasft.errors import UserError
 from rasft.losses import LossSettings, uses_kl
-from rasft.models.language_model import load_model, without_dropout
+from rasft.models.language_model import load_model
 from rasft.records import TrainingStep
 from rasft.training.loop.log import peak_memory_bytes
+from rasft.training.loop.noise import train_without_noise
 from rasft.training.loop.schedule import rate_factor
 from rasft.training.loop.spikes import SpikeGuard
 from rasft.training.model.batching import Batch, Layout, Order, Rows, collate, plan_step
@@ -129,12 +130,14 @@ class Trainer:
         return self.store.keys(rows).add_column(0, "step", step)
 
     def _enter_training(self) -> None:
-        """Training mode and gradient checkpointing, which works in training mode alone."""
+        """Gradient checkpointing and training mode, without the model's own noise."""
         if self.config.compile:
             compile_layers(self.model)
         if self.config.gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         self.module.train()
+        if not self.config.dropout:
+            train_without_noise(self.model)
 
     def _set_rate(self, index: int) -> float:
         config = self.config
@@ -254,5 +257,4 @@ class Trainer:
 def load_model_of(job: TrainingJob) -> Any:
     """The job's starting model: fp32 weights, or 4-bit ones under adapters."""
     quantized = job.training.lora and job.training.lora.quantize
-    model = load_quantized(job.model, job.dtype) if quantized else load_model(job.model)
-    return model if job.training.dropout else without_dropout(model)
+    return load_quantized(job.model, job.dtype) if quantized else load_model(job.model)

@@ -143,7 +143,7 @@ def response_logps(model: Any, packed: bool, longest: int = 0) -> ResponseLogps:
     with torch.no_grad():
         difference = (module(batch)[batch.mask_BT] - expected).abs().max().item()
     if not difference <= TOLERANCE:
-        advice = "set training.packing to false" if packed else "this project cannot train it"
+        advice = "set training.packing to false" if packed else "its head is not a plain one"
         raise UserError(
             f"{model.config.architectures}: log-probs differ by {difference:.2g} nats from the "
             f"model's own forward pass; {advice}"

@@ -178,6 +178,7 @@ def arguments(
         generation_kwargs=stops if plugin.NAME == "vllm" else None,
         vllm_gpu_memory_utilization=settings.vllm_memory_share,
         gradient_checkpointing=training.gradient_checkpointing,
+        disable_dropout=not training.dropout,
         bf16=job.config.model.dtype == "bfloat16",
         fp16=job.config.model.dtype == "float16",
         use_cpu=not torch.cuda.is_available(),
