@@ -44,7 +44,7 @@ def measure(part: Part) -> None:
     table = Ladder(part, shape, rows, peak)
     for name, step in steps.named(*(TOY_BUDGETS if part.rehearse else BUDGETS)).items():
         part.attempt(name, partial(table.measure, name, step))
-    del steps
+    del steps, step  # their memory is TRL's now
     part.attempt("TRL's SFTTrainer", partial(theirs, part, table, config, rows))
 
 

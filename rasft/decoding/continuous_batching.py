@@ -2,7 +2,7 @@
 
 Sequences come and go one by one (continuous batching): a finished one makes room for the next
 request at once. What all prompts share (system message, worked examples) is computed once, a
-prompt that several samples share once for them all. Each row draws with its own generator, so a
+prompt that several samples share once for them all. Each row draws from a stream of its own, so a
 sample depends on its own seed and prompt alone, up to rounding: how many rows are multiplied
 together moves the last bits of the logits. In float32 that changes practically no token; in
 bfloat16 samples of one seed drift apart after some dozens of tokens when the batches differ.
@@ -22,6 +22,7 @@ import transformers
 from rasft.decoding import own_cache, slots
 from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
 from rasft.decoding.sampling import draw, penalise
+from rasft.decoding.uniforms import Uniforms
 from rasft.errors import UserError
 from rasft.models.language_model import own_attention, traits_of_model
 
@@ -36,7 +37,7 @@ class Row:
     index: int  # of its request
     prompt: tuple[int, ...]
     budget: int  # new tokens it may still write
-    generator: torch.Generator
+    seed: int
     tokens: list[int] = field(default_factory=list)
 
     @property
@@ -76,7 +77,7 @@ class TransformersEngine:
                 index,
                 request.prompt_ids,
                 room(request, self.options, sampling),
-                torch.Generator().manual_seed(request.seed),
+                request.seed,
             )
             for index, request in enumerate(requests)
         ]
@@ -95,7 +96,7 @@ class TransformersEngine:
             yield from batch.retire(stops)
 
     def _alone(self, row: Row, sampling: Sampling, stops: frozenset[int]) -> tuple[int, Completion]:
-        drawn = own_cache.Drawn(sampling, row.generator, self._count_step)
+        drawn = own_cache.Drawn(sampling, row.seed, self._count_step)
         row.tokens = own_cache.sample_tokens(
             self.model, row.prompt, row.budget, sorted(stops), drawn
         )
@@ -126,6 +127,7 @@ class Batch:
         columns = max(len(row.prompt) + row.budget for row in waiting)
         self.cache = slots.Slots(config.num_hidden_layers, size, columns)
         self.history = torch.zeros(size, columns, dtype=torch.long, device=model.device)
+        self.uniforms = Uniforms(size)
         self.shared = shared_prefix([row.prompt[:-1] for row in waiting])
         if self.shared:
             self._compute([0], [waiting[0].prompt[: self.shared]], start=0)
@@ -142,6 +144,7 @@ class Batch:
         for slot in range(len(self.rows), len(self.rows) + free):
             row = self.waiting.pop()
             self.rows.append(row)
+            self.uniforms.start(slot, row.seed)
             self.history[slot] = row.prompt[0]
             self.history[slot, : len(row.prompt)] = self._tensor(row.prompt)
             if owner.setdefault(row.prompt, slot) == slot:
@@ -157,13 +160,13 @@ class Batch:
     def step(self) -> None:
         """Sample one token for every row."""
         rows = torch.arange(len(self.rows), device=self.model.device)
-        positions = self._tensor([row.position for row in self.rows])
-        logits = self._logits(positions, self.history[rows, positions])
+        places = [row.position for row in self.rows]
+        positions, width = self._tensor(places), max(places) + 1  # a GPU is not waited for
+        logits = self._logits(positions, self.history[rows, positions], width)
         if self.sampling.repetition_penalty != 1:
-            seen = self.history[: len(self.rows), : int(positions.max()) + 1]
+            seen = self.history[: len(self.rows), :width]
             logits = penalise(logits, seen, self.sampling.repetition_penalty)
-        generators = [row.generator for row in self.rows]
-        tokens = draw(logits, self.sampling.temperature, self.sampling.top_p, generators)
+        tokens = draw(logits, self.sampling.temperature, self.sampling.top_p, self.uniforms)
         for row, token in zip(self.rows, tokens.tolist(), strict=True):
             row.tokens.append(token)
         self.history[rows, positions + 1] = tokens
@@ -179,6 +182,7 @@ class Batch:
             width = max(self.rows[slot].position for slot in movers) + 1
             self.cache.copy(movers, holes, width)
             self.history[holes] = self.history[movers]
+            self.uniforms.move(movers, holes)
         for hole, mover in zip(holes, movers, strict=True):
             self.rows[hole] = self.rows[mover]
         del self.rows[left:]
@@ -209,9 +213,8 @@ class Batch:
         self._forward(self._tensor(padded), columns[None], mask[None, None])
 
     @torch.no_grad()
-    def _logits(self, positions: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """Logits (rows, vocabulary) after the latest token of every row."""
-        width = int(positions.max()) + 1
+    def _logits(self, positions: torch.Tensor, tokens: torch.Tensor, width: int) -> torch.Tensor:
+        """Logits (rows, vocabulary) after the latest token of every row, in the first columns."""
         mask = torch.arange(width, device=positions.device) <= positions[:, None]
         self.cache.open(slots.Window(slice(0, len(positions)), positions[:, None], width))
         return self._forward(tokens[:, None], positions[:, None], mask[:, None, None])

@@ -16,13 +16,16 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from rasft.decoding.engine import Sampling
 from rasft.decoding.sampling import draw, penalise
+from rasft.decoding.uniforms import Uniforms
 
 
 class Drawn(LogitsProcessor):
     """Draws the token itself, and leaves it as the only one that `generate` can choose."""
 
-    def __init__(self, sampling: Sampling, generator: torch.Generator, on_step: Callable[[], None]):
-        self.sampling, self.generator, self.on_step = sampling, generator, on_step
+    def __init__(self, sampling: Sampling, seed: int, on_step: Callable[[], None]):
+        self.sampling, self.on_step = sampling, on_step
+        self.uniforms = Uniforms(1)
+        self.uniforms.start(0, seed)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Logits (1, V) -> 0 for the drawn token and -inf for every other."""
@@ -30,7 +33,7 @@ class Drawn(LogitsProcessor):
         logits = scores.float()
         if self.sampling.repetition_penalty != 1:
             logits = penalise(logits, input_ids, self.sampling.repetition_penalty)
-        token = draw(logits, self.sampling.temperature, self.sampling.top_p, [self.generator])
+        token = draw(logits, self.sampling.temperature, self.sampling.top_p, self.uniforms)
         return torch.full_like(scores, -torch.inf).scatter(1, token[:, None], 0.0)
 
 

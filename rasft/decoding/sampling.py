@@ -1,4 +1,4 @@
-"""Drawing one token a row from a batch of logits, each row with its own random generator.
+"""Drawing one token a row from a batch of logits, each row with its own stream of random numbers.
 
 Nucleus (top-p) sampling needs no sorting: draw from the whole distribution, keep the token if the
 probability of all likelier tokens is below top_p, else draw again. What is kept follows the
@@ -9,10 +9,9 @@ arXiv 1909.05858, over prompt and response as in transformers and vLLM.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 
+from rasft.decoding.uniforms import Uniforms
 from rasft.errors import UserError
 
 BLOCK = 256  # tokens; a draw first finds its block, then its token
@@ -28,9 +27,11 @@ def draw(
     logits: torch.Tensor,
     temperature: float,
     top_p: float,
-    generators: Sequence[torch.Generator],
+    uniforms: Uniforms,
 ) -> torch.Tensor:
     """Token ids (rows,) from logits (rows, vocabulary); temperature 0 takes the likeliest.
+
+    Row i draws from the stream of slot i.
 
     Raises UserError where a row has no finite largest logit.
     """
@@ -40,13 +41,12 @@ def draw(
     if temperature == 0:
         return likeliest
     probabilities = torch.softmax(logits.float() / temperature, dim=-1)
-    tokens = _invert(probabilities, generators)
+    tokens = _invert(probabilities, uniforms.take(torch.arange(len(logits))))
     while top_p < 1:
         rejected = _outside(probabilities, tokens, top_p).nonzero()[:, 0]
         if not len(rejected):
             break
-        again = [generators[row] for row in rejected.tolist()]
-        tokens[rejected] = _invert(probabilities[rejected], again)
+        tokens[rejected] = _invert(probabilities[rejected], uniforms.take(rejected.cpu()))
     return tokens
 
 
@@ -57,13 +57,13 @@ def _outside(probabilities: torch.Tensor, tokens: torch.Tensor, top_p: float) ->
     return likelier >= top_p
 
 
-def _invert(probabilities: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
-    """The inverse of the cumulative distribution at one uniform number a row."""
+def _invert(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """The inverse of the cumulative distribution at one uniform number a row, (rows, 1)."""
     rows, vocabulary = probabilities.shape
     padded = torch.nn.functional.pad(probabilities, (0, -vocabulary % BLOCK))
     blocks = padded.view(rows, -1, BLOCK)
     sums = blocks.sum(dim=-1).double().cumsum(dim=-1)
-    target = _uniform(generators, probabilities.device) * sums[:, -1:]
+    target = uniform.to(probabilities.device) * sums[:, -1:]
     block = _search(sums, target)
     before = torch.where(block > 0, sums.gather(1, (block - 1).clamp(min=0)), 0.0)
     inside = blocks[torch.arange(rows, device=blocks.device), block[:, 0]].double().cumsum(dim=-1)
@@ -74,9 +74,3 @@ def _search(cumulative: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """First index whose cumulative sum passes the target, however the sums were rounded."""
     reachable = torch.minimum(target, cumulative[:, -1:] * (1 - 1e-12))
     return torch.searchsorted(cumulative, reachable, right=True)
-
-
-def _uniform(generators: Sequence[torch.Generator], device: torch.device) -> torch.Tensor:
-    """One number in [0, 1) a row, shape (rows, 1); drawn on the CPU, so alike on every device."""
-    numbers = [torch.rand((), generator=each, dtype=torch.float64).item() for each in generators]
-    return torch.tensor(numbers, dtype=torch.float64, device=device)[:, None]

@@ -4,15 +4,19 @@ import pytest
 import torch
 
 from rasft.decoding import sampling
+from rasft.decoding.uniforms import Uniforms
 from rasft.errors import UserError
 
 
-def generators(count: int, seed: int = 0) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(seed + row) for row in range(count)]
+def streams(count: int, seed: int = 0) -> Uniforms:
+    found = Uniforms(count)
+    for row in range(count):
+        found.start(row, seed + row)
+    return found
 
 
 def frequencies(logits: torch.Tensor, top_p: float, draws: int = 20_000) -> torch.Tensor:
-    tokens = sampling.draw(logits.expand(draws, -1), 1.0, top_p, generators(draws))
+    tokens = sampling.draw(logits.expand(draws, -1), 1.0, top_p, streams(draws))
     return torch.bincount(tokens, minlength=len(logits)) / draws
 
 
@@ -32,28 +36,27 @@ def test_top_p_draws_the_renormalised_nucleus():
 
 def test_a_tiny_top_p_is_greedy():
     logits = torch.randn(6, 500, generator=torch.Generator().manual_seed(0))
-    tokens = sampling.draw(logits, 1.0, 1e-6, generators(6))
+    tokens = sampling.draw(logits, 1.0, 1e-6, streams(6))
     assert tokens.tolist() == logits.argmax(dim=-1).tolist()
 
 
 def test_temperature_sharpens():
     logits = torch.tensor([[0.0, 1.0]]).expand(5000, -1)
-    share = sampling.draw(logits, 0.5, 1.0, generators(5000)).float().mean().item()
+    share = sampling.draw(logits, 0.5, 1.0, streams(5000)).float().mean().item()
     assert share == pytest.approx(torch.sigmoid(torch.tensor(2.0)).item(), abs=0.02)
 
 
 def test_temperature_zero_uses_no_randomness():
-    random = torch.Generator().manual_seed(3)
-    before = random.get_state()
-    assert sampling.draw(torch.tensor([[0.0, 2.0, 1.0]]), 0.0, 0.5, [random]).tolist() == [1]
-    assert torch.equal(random.get_state(), before)
+    used, fresh = streams(1), streams(1)
+    assert sampling.draw(torch.tensor([[0.0, 2.0, 1.0]]), 0.0, 0.5, used).tolist() == [1]
+    assert torch.equal(used.take(torch.tensor([0])), fresh.take(torch.tensor([0])))
 
 
 def test_a_row_draws_alone_what_it_draws_among_others():
     logits = torch.randn(8, 3000, generator=torch.Generator().manual_seed(0))
-    together = sampling.draw(logits, 1.0, 0.5, generators(8))
+    together = sampling.draw(logits, 1.0, 0.5, streams(8))
     alone = [
-        sampling.draw(logits[row : row + 1], 1.0, 0.5, generators(1, seed=row)).item()
+        sampling.draw(logits[row : row + 1], 1.0, 0.5, streams(1, seed=row)).item()
         for row in range(8)
     ]
     assert together.tolist() == alone
@@ -63,14 +66,14 @@ def test_impossible_tokens_are_never_drawn():
     """300 tokens of which one is possible, in the last and unfilled block."""
     logits = torch.full((50, 300), -torch.inf)
     logits[:, 299] = 0
-    assert set(sampling.draw(logits, 1.0, 1.0, generators(50)).tolist()) == {299}
+    assert set(sampling.draw(logits, 1.0, 1.0, streams(50)).tolist()) == {299}
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_broken_logits_are_said(value, temperature):
     with pytest.raises(UserError, match="not numbers"):
-        sampling.draw(torch.full((1, 4), value), temperature, 1.0, generators(1))
+        sampling.draw(torch.full((1, 4), value), temperature, 1.0, streams(1))
 
 
 def test_the_penalty_lowers_seen_tokens_of_either_sign_once():
