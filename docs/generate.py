@@ -435,10 +435,12 @@ def families_page() -> Iterator[str]:
     """What was tried on each family of models: `tests/integration/test_families.py`."""
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import set_verbosity_error
 
     from rasft.models.language_model import traits_of_model
     from tests.families import FAMILIES, config_of
 
+    set_verbosity_error()  # tiny configurations are unusual ones
     yield from (
         "# Model families",
         "",
