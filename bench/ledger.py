@@ -37,15 +37,7 @@ from rasft.ledger.rows import SampleRow, SampleSource
 from rasft.ledger.store import Store
 from rasft.ledger.upkeep import inventory, merge
 from rasft.method.streaming import stream_examples, stream_groups
-from rasft.records import (
-    Group,
-    Rollout,
-    Route,
-    SequenceScore,
-    Status,
-    TrainingExample,
-    Verdict,
-)
+from rasft.records import Group, Rollout, Route, SequenceScore, Status, TrainingExample, Verdict
 from rasft.tables import take, to_table
 
 SAMPLES = 8

@@ -15,12 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from metaflow import current, load_model
-from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.datastore import (
-    task_utils,
-)
-from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.modeling_utils import (
-    core,
-)
+from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.datastore import task_utils
+from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.modeling_utils import core
 
 
 def save_model(folder, label):

@@ -24,13 +24,7 @@ from sandbox.container import Container, Lockdown, sweep
 from sandbox.conversation import Conversation
 from sandbox.inside.statuses import MALFORMED, UNDECIDED
 from sandbox.job_queue import JobQueue
-from sandbox.protocol import (
-    MAX_SOURCE_BYTES,
-    MAX_TESTS_BYTES,
-    Outcome,
-    SandboxError,
-    SandboxJob,
-)
+from sandbox.protocol import MAX_SOURCE_BYTES, MAX_TESTS_BYTES, Outcome, SandboxError, SandboxJob
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,7 @@ from typing import Literal
 from rasft.config.settings import Config
 from rasft.method.solvability import select
 from rasft.method.weighting import group_weights
-from rasft.records import (
-    EXPERT,
-    Group,
-    Rollout,
-    Route,
-    SequenceScore,
-    TrainingExample,
-    Verdict,
-)
+from rasft.records import EXPERT, Group, Rollout, Route, SequenceScore, TrainingExample, Verdict
 
 PromptIds = Callable[[str], tuple[int, ...]]  # of a problem id
 Examples = Literal["group", "expert", "own", "unsolved_expert"]

@@ -19,15 +19,7 @@ import pyarrow.compute as pc
 
 from rasft.config.settings import Config
 from rasft.method.aggregation import Examples, PromptIds, build_examples, build_groups
-from rasft.records import (
-    Group,
-    Rollout,
-    Route,
-    SequenceScore,
-    Status,
-    TrainingExample,
-    Verdict,
-)
+from rasft.records import Group, Rollout, Route, SequenceScore, Status, TrainingExample, Verdict
 from rasft.tables import from_table, take
 
 PROBLEMS_AT_A_TIME = 1000

@@ -11,12 +11,7 @@ from rasft.config.settings import Config
 from rasft.method import aggregation, routing
 from rasft.method.streaming import stream_examples, stream_groups
 from rasft.models.renderer import open_renderer
-from rasft.records import (
-    Group,
-    Problem,
-    Route,
-    TrainingExample,
-)
+from rasft.records import Group, Problem, Route, TrainingExample
 from rasft.tables import from_table, to_table
 
 

@@ -12,14 +12,7 @@ from rasft.config.settings import Config
 from rasft.ledger import open_ledger
 from rasft.method.posterior import Posterior, Stop
 from rasft.models.renderer import open_renderer
-from rasft.records import (
-    Dropped,
-    Problem,
-    Rollout,
-    Route,
-    SequenceScore,
-    Work,
-)
+from rasft.records import Dropped, Problem, Rollout, Route, SequenceScore, Work
 from rasft.stages import adaptive, sampling
 from rasft.stages.rounds import first_beliefs
 from rasft.stages.score import score

@@ -6,10 +6,7 @@ import pyarrow as pa
 
 from rasft.config.settings import Config
 from rasft.method import routing
-from rasft.records import (
-    Route,
-    SequenceScore,
-)
+from rasft.records import Route, SequenceScore
 from rasft.tables import from_table, to_table
 
 

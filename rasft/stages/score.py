@@ -12,12 +12,7 @@ from rasft.config.settings import Config
 from rasft.ledger import Ledger, known_scores, open_ledger
 from rasft.ledger.known_scores import Response
 from rasft.models.renderer import open_renderer
-from rasft.records import (
-    EXPERT,
-    Problem,
-    SequenceScore,
-    Work,
-)
+from rasft.records import EXPERT, Problem, SequenceScore, Work
 from rasft.tables import from_table, shard_rows, to_table
 
 

@@ -11,15 +11,7 @@ from pathlib import Path
 import pytest
 from metaflow import Run, Runner, namespace
 
-from rasft.records import (
-    EXPERT,
-    BenchmarkResult,
-    Group,
-    Problem,
-    Rollout,
-    TrainingExample,
-    Verdict,
-)
+from rasft.records import EXPERT, BenchmarkResult, Group, Problem, Rollout, TrainingExample, Verdict
 from rasft.results.accuracy import Accuracy
 from rasft.tables import from_table
 

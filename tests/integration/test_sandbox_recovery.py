@@ -23,15 +23,7 @@ from rasft.records import Problem, Rollout, Verdict
 from rasft.stages import verify
 from rasft.tables import from_table, to_table
 from sandbox import image
-from sandbox.container import (
-    HOST_LABEL,
-    LABEL,
-    Container,
-    Lockdown,
-    host_identity,
-    owner,
-    sweep,
-)
+from sandbox.container import HOST_LABEL, LABEL, Container, Lockdown, host_identity, owner, sweep
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import CORRECT, INCORRECT, UNDECIDED, SandboxError, SandboxJob
 
