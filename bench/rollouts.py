@@ -4,7 +4,7 @@
 
 Everything samples the same prompts with the same settings and takes turns in one process, so that
 a busy machine slows them alike: stock `model.generate` on padded batches, the transformers engine,
-bare `LLM.generate`, and `rollout.sample` over the vllm engine (decoding, seeds, records and all).
+bare `LLM.generate`, and `sampling.sample` over the vllm engine (decoding, seeds, records and all).
 Prints JSON: tokens/s (median over turns) and the ratios that matter.
 """
 

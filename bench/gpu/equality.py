@@ -28,7 +28,7 @@ def measure(part: Part) -> None:
     """All checks, the quickest and most telling first."""
     for name, shape in shapes.SHAPES.items():
         part.attempt(name, partial(compare, part, name, shape, ways.WAYS))
-    part.attempt("trial", lambda: tried(part))
+    part.attempt("kernel check", lambda: tried(part))
     for name, check in _trainings().items():
         part.attempt(name, partial(check, part))
     for name, shape in list(shapes.SHAPES.items())[: 1 if part.rehearse else None]:
@@ -73,17 +73,17 @@ def compare(part: Part, name: str, shape: Shape, wanted: tuple[Way, ...]) -> Non
 
 
 def tried(part: Part) -> None:
-    """What `trial` picks on this device."""
+    """What `kernel_check` picks on this device."""
     device = card.device()
     if device.type == "cpu":
         raise NotAvailable("there is no GPU: neither kernel is asked for")
     for name, shape in shapes.SHAPES.items():
         fits = ways.kernel_fits(shapes.config_of(shape), device, torch.bfloat16)
-        part.add(f"trial: varlen_attn, {name}", _used(fits), goal="used")
+        part.add(f"kernel check: varlen_attn, {name}", _used(fits), goal="used")
     if not liger.installed():
         raise NotAvailable("liger-kernel is not installed")
     for dtype in (torch.float32, torch.bfloat16):
-        part.add(f"trial: liger's head, {dtype}", _used(liger.fits(device, dtype)), goal="used")
+        part.add(f"kernel check: liger's head, {dtype}", _used(liger.fits(device, dtype)), goal="used")
 
 
 def _used(fits: bool) -> str:

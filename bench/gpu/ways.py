@@ -108,7 +108,7 @@ def check(way: Way, model: Any, dtype: torch.dtype) -> None:
 
 
 def kernel_fits(config: Any, device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether `trial` lets packed attention of this shape go through the kernel."""
+    """Whether `kernel_check` lets packed attention of this shape go through the kernel."""
     heads, groups = config.num_attention_heads, config.num_key_value_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
     query, key = (torch.empty(1, count, 1, size, device=device) for count in (heads, groups))

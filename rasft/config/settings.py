@@ -1,6 +1,6 @@
 """The typed configuration: every value of a run, documented where it is declared.
 
-`config_files` reads YAML into it. Annotations carry the limits, comments the meaning and the units.
+`files` reads YAML into it. Annotations carry the limits, comments the meaning and the units.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """log pi_ref of given responses: from the ledger, and only the missing ones by a pass.
 
-Who finds every score imports no torch.
+A caller whose scores are all in the ledger never imports torch.
 """
 
 from __future__ import annotations

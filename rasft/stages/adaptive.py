@@ -32,7 +32,7 @@ class Stages:
         self.stops: list[Stop] = []
 
     def further(self, drawn: Sequence[Rollout]) -> list[Problem]:
-        """The problems to sample further. Raises as `verification.verify` does."""
+        """The problems to sample further. Raises as `verify.judge` does."""
         settings = self.config.rollout
         if settings.adaptive is None:
             return []

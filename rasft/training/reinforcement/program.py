@@ -4,7 +4,7 @@
 
 TRL owns the loop, the loss and the optimizer. From this project come the prompts (as token ids of
 the one renderer), the rewards (the verifiers), DAPO's dynamic sampling, which TRL lacks, and the
-saved model, which is reloaded before it counts. JOB_DIR is laid out by `reinforcement_jobs`.
+saved model, which is reloaded before it counts. JOB_DIR is laid out by `reinforcement.jobs`.
 """
 
 from __future__ import annotations
