@@ -83,7 +83,8 @@ def tried(part: Part) -> None:
     if not liger.installed():
         raise NotAvailable("liger-kernel is not installed")
     for dtype in (torch.float32, torch.bfloat16):
-        part.add(f"kernel check: liger's head, {dtype}", _used(liger.fits(device, dtype)), goal="used")
+        fits = liger.fits(device, dtype)
+        part.add(f"kernel check: liger's head, {dtype}", _used(fits), goal="used")
 
 
 def _used(fits: bool) -> str:
