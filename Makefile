@@ -13,6 +13,10 @@ BIN := $(VENV)/bin
 TEST_BIN := $(TEST)/bin
 CONFIG ?= configs/demo.yaml
 
+# Without bytecode each of a flow's many processes would compile its libraries anew: on two cores four
+# of the ten seconds that a training needs to start, two of the three of a math worker.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test test-whole test-install lint docs sandbox lock check-locks audit clean
 
 demo: $(VENV)/.installed
