@@ -440,7 +440,7 @@ def families_page() -> Iterator[str]:
     from rasft.models.language_model import traits_of_model
     from tests.families import FAMILIES, config_of
 
-    set_verbosity_error()  # tiny configurations are unusual ones
+    set_verbosity_error()  # type: ignore[no-untyped-call]  # tiny configurations are unusual
     yield from (
         "# Model families",
         "",
