@@ -433,11 +433,8 @@ def _body(section: type) -> list[str]:
 
 def families_page() -> Iterator[str]:
     """What was tried on each family of models: `tests/integration/test_families.py`."""
-    import torch
-    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import set_verbosity_error
 
-    from rasft.models.language_model import traits_of_model
     from tests.families import FAMILIES, config_of
 
     set_verbosity_error()  # type: ignore[no-untyped-call]  # tiny configurations are unusual
@@ -453,22 +450,7 @@ def families_page() -> Iterator[str]:
         "refused where it differs.",
         "",
     )
-    rows = []
-    for family in FAMILIES:
-        config = config_of(family)
-        with torch.device("meta"):
-            made = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-        traits = traits_of_model(made)
-        rows.append(
-            (
-                family,
-                f"`{config.model_type}`",
-                "a window or chunk" if traits.reach else "all tokens before",
-                "up to the original context" if traits.holds_to else "always",
-                traits.why_not_packed or "yes",
-                "one at a time" if traits.samples_alone else "side by side",
-            )
-        )
+    rows = [_family_row(family, config_of(family)) for family in FAMILIES]
     header = ["family", "class", "attention sees", "positions hold", "packs", "our engine samples"]
     yield from (*table(header, rows), "")
     yield from (
@@ -480,6 +462,25 @@ def families_page() -> Iterator[str]:
         "Dropout is off in training for all of them (`training.dropout`), so the policy starts "
         "where the stored reference is.",
         "",
+    )
+
+
+def _family_row(family: str, config: Any) -> Sequence[str]:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from rasft.models.language_model import traits_of_model
+
+    with torch.device("meta"):
+        made = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    traits = traits_of_model(made)
+    return (
+        family,
+        f"`{config.model_type}`",
+        "a window or chunk" if traits.reach else "all tokens before",
+        "up to the original context" if traits.holds_to else "always",
+        traits.why_not_packed or "yes",
+        "one at a time" if traits.samples_alone else "side by side",
     )
 
 

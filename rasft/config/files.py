@@ -69,9 +69,14 @@ def resolve(values: dict[str, Any], where: str) -> dict[str, Any]:
 def _find(base: str, where: str) -> Path:
     path = CONFIGS / base if base.endswith(".yaml") else CONFIGS / f"{base}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(str(p.relative_to(CONFIGS)) for p in CONFIGS.rglob("*.yaml")))
-        raise UserError(f"{where}: extends {base!r}, which is no config; known: {known}")
+        raise UserError(f"{where}: extends {base!r}, which is no config; known: {_known()}")
     return path
+
+
+def _known() -> str:
+    """The configs that have a name, but for the launchers' own."""
+    names = (path.relative_to(CONFIGS).with_suffix("") for path in CONFIGS.rglob("*.yaml"))
+    return ", ".join(sorted(name.as_posix() for name in names if name.parts[0] != "accelerate"))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,8 +92,13 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return _parse(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise UserError(
+            f"cannot read the config {path}: there is no such file; name a YAML file, or one of: "
+            f"{_known()}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the config {path}: {error}") from None
+        raise UserError(f"cannot read the config {path}: {error}; name a YAML file") from None
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:

@@ -65,7 +65,10 @@ def target(
 
 def test_every_module_is_imported(target: tuple[str, Path]) -> None:
     _, folder = target
-    print(run(folder / "bin/python", HERE / "modules.py"))
+    told = run(folder / "bin/python", HERE / "modules.py")
+    print(told)
+    imported = int(told.splitlines()[-1].removesuffix(" modules imported"))
+    assert imported > 200
 
 
 def test_the_quick_tests_pass(target: tuple[str, Path]) -> None:
@@ -74,11 +77,16 @@ def test_the_quick_tests_pass(target: tuple[str, Path]) -> None:
         folder / "bin/python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile",
         "-p", "no:cacheprovider", "tests/unit", "tests/golden", "tests/contract",
     )  # fmt: skip
-    print(told.splitlines()[-1])
+    last = told.splitlines()[-1]
+    print(last)
+    assert " passed" in last
+    assert "failed" not in last
 
 
 def test_vllm_has_what_is_asked_of_it(target: tuple[str, Path]) -> None:
     lock, folder = target
     if lock != "cuda":
         pytest.skip("this target has no vllm")
-    print(run(folder / "bin/python", HERE / "vllm_interface.py"))
+    assert "vllm has all that is asked of it" in run(
+        folder / "bin/python", HERE / "vllm_interface.py"
+    )

@@ -46,7 +46,7 @@ def test_defaults_are_the_papers() -> None:
         ("training: {learning_rate: .nan}", "learning_rate.*finite"),
         ("seed: yes", "seed = True"),
         ("chat: {date: 2026-02-30}", "chat.date = '2026-02-30': no date of the form 2026-01-31"),
-        ("extends: mth", "extends 'mth', which is no config; known: .*math.yaml"),
+        ("extends: mth", "extends 'mth', which is no config; known: .*math, math_authors"),
         ("name: [", "run.yaml is not valid YAML"),
         ("name: again", "run.yaml.*'name' stands twice"),
         ("when: !!binary aGk=", "a value is no number, text, list or mapping"),
@@ -65,7 +65,10 @@ def test_a_missing_key_is_named() -> None:
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"cannot read the config .*none\.yaml"):
+    with pytest.raises(
+        UserError,
+        match=r"cannot read the config .*none\.yaml: there is no such file; .*variants/dft",
+    ):
         config_files.load(tmp_path / "none.yaml")
 
 
