@@ -45,9 +45,9 @@ class Problem:
 
     id: str
     prompt: str  # the user's message, before any chat template
-    verifier: str  # plugin name: "math" or "python"
+    verifier: str  # plugin name: "math", "python" or "choice"
     expert_response: str | None = None  # None only for evaluation problems
-    answer: str | None = None  # math: the gold answer
+    answer: str | None = None  # math: the gold answer; choice: the letter of the right one
     rules: str | None = None  # math: the benchmark whose answer conventions hold
     tolerance: float | None = None  # math: absolute tolerance stated by the benchmark
     tests: str | None = None  # python: test source
@@ -55,6 +55,9 @@ class Problem:
     setup: str | None = None  # python: source that the tests need, run before them
     code_prefix: str | None = None  # python: source that a completion-style answer continues
     source: str = ""  # the dataset or benchmark that the problem came from
+    choices: tuple[str, ...] = ()  # choice: what A, B, C, ... stand for
+    cpu_seconds: float | None = None  # python: where the tests need more than the setting
+    memory_mb: int | None = None  # python: as cpu_seconds
 
     @property
     def expert(self) -> str:

@@ -143,11 +143,15 @@ class _Column(Sequence[str]):
 
 
 def fingerprint(table: pa.Table) -> str:
-    """sha256 of the rows of a table, in their order: the same data has the same fingerprint."""
+    """sha256 of the rows of a table, in their order: the same data has the same fingerprint.
+
+    Fields that are not set are no part of it: a new kind of field changes no other row's.
+    """
     digest = hashlib.sha256()
     for batch in table.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
-            digest.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+            values = {name: value for name, value in row.items() if value not in (None, [])}
+            digest.update(json.dumps(values, sort_keys=True).encode() + b"\n")
     return digest.hexdigest()
 
 

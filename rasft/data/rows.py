@@ -64,6 +64,13 @@ class Row:
             value = int(value)
         return None if value is None or not str(value).strip() else str(value)
 
+    def texts(self, field: str) -> tuple[str, ...]:
+        """A field that is a list of texts; none where it is absent."""
+        value = self.fields.get(field) or []
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise UserError(f"{self.where}: field {field!r} must be texts, not {value!r:.60}")
+        return tuple(value)
+
 
 def read(
     source: Source,

@@ -3,7 +3,7 @@
 Options:
 
 - `path`: the file; a relative path is taken from RASFT_DATA_DIR.
-- `verifier`: "math" or "python", for rows without such a field.
+- `verifier`: "math", "python" or "choice", for rows without such a field.
 - `fields`: which field of the file fills which field of a problem, such as
   `{prompt: question, expert_response: solution}`; a field not named here has its own name.
 - `answer: boxed` takes the answer from the box of the expert response, for rows without one.
@@ -29,6 +29,7 @@ from rasft.records import Problem
 
 REQUIRED = ("prompt", "verifier")
 FIELDS = tuple(field.name for field in fields(Problem))
+NUMBERS = {"tolerance": float, "cpu_seconds": float, "memory_mb": int}
 
 
 def load(source: Source) -> Iterator[Problem]:
@@ -59,23 +60,26 @@ def _with_boxed_answer(problem: Problem) -> Problem:
 def _problem(
     row: rows.Row, renamed: Mapping[str, str], verifier: str | None, name: str, index: int
 ) -> Problem:
-    values: dict[str, Any] = {field: row.optional(renamed.get(field, field)) for field in FIELDS}
+    texts = [field for field in FIELDS if field != "choices"]
+    values: dict[str, Any] = {field: row.optional(renamed.get(field, field)) for field in texts}
     values["id"] = values["id"] or f"{name}/{index}"
     values["verifier"] = values["verifier"] or verifier
     values["source"] = values["source"] or name
     for field in REQUIRED:
         if values[field] is None:
             values[field] = row.text(renamed.get(field, field))
-    if values["tolerance"] is not None:
-        values["tolerance"] = _number(row, values["tolerance"])
-    return Problem(**values)
+    for field, kind in NUMBERS.items():
+        if values[field] is not None:
+            values[field] = _number(row, field, values[field], kind)
+    return Problem(**values, choices=row.texts(renamed.get("choices", "choices")))
 
 
-def _number(row: rows.Row, text: str) -> float:
+def _number(row: rows.Row, field: str, text: str, kind: type[int] | type[float]) -> float:
     try:
-        return float(text)
+        return kind(text)
     except ValueError:
-        raise UserError(f"{row.where}: tolerance {text!r} is not a number") from None
+        number = "whole number" if kind is int else "number"
+        raise UserError(f"{row.where}: {field} {text!r} is not a {number}") from None
 
 
 def _renamed(value: object) -> dict[str, str]:

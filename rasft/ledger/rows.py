@@ -105,8 +105,12 @@ def score_key(prompt_ids: Sequence[int], response_ids: Sequence[int]) -> str:
 
 
 def problem_digest(problem: Problem) -> str:
-    """Of everything that may decide a verdict: not its id, source and expert response."""
-    values = {name: value for name, value in asdict(problem).items() if name not in _UNJUDGED}
+    """Of everything that may decide a verdict: not its id, source and expert response.
+
+    Nor fields that are not set, so that a new kind of field changes no other problem's digest.
+    """
+    judged = {name: value for name, value in asdict(problem).items() if name not in _UNJUDGED}
+    values = {name: value for name, value in judged.items() if value not in (None, ())}
     return _digest(json.dumps(values, sort_keys=True).encode())
 
 
@@ -118,7 +122,8 @@ def problem_row(problem: Problem) -> ProblemRow:
 
 def read_problem(row: ProblemRow) -> Problem:
     """The problem of a stored row."""
-    return Problem(**json.loads(row.content))
+    fields = json.loads(row.content)
+    return Problem(**fields | {"choices": tuple(fields.get("choices", ()))})
 
 
 def _tokens(ids: Sequence[int]) -> bytes:
