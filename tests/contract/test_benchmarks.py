@@ -22,11 +22,13 @@ SIZES = {
     "gsm8k_test": 1_319,
     "humaneval": 164,
     "mbpp": 500,
+    "humanevalplus": 164,
+    "mbppplus": 378,
     "heldout_math": 1_000,
     "heldout_sums": 1_000,
     "heldout_code": 1_000,
 }
-CODE = ("humaneval", "mbpp", "heldout_code")
+CODE = ("humaneval", "mbpp", "humanevalplus", "mbppplus", "heldout_code")
 needs_data = pytest.mark.skipif(not DATA, reason="RASFT_DATA_DIR is not set")
 
 
@@ -114,6 +116,16 @@ def test_mbpp_shows_its_asserts_since_only_they_name_the_function():
     assert all(problem.tests in problem.prompt for problem in problems)
     assert all(f"{problem.entry_point}(" in problem.tests for problem in problems)
     assert [problem.id for problem in problems if problem.setup] == ["mbpp/367"]
+
+
+def test_broken_tests_of_the_extended_benchmarks_are_mended():
+    broken = {"humanevalplus": "candidate(*inp), inp)", "mbppplus": "inputs):\n    assertion(comb"}
+    for name, text in broken.items():
+        assert [problem.id for problem in load(name) if text in problem.tests] == []
+    unasserted = [row.id for row in load("mbppplus") if row.tests.count("assert ") == 0]
+    assert unasserted == []
+    asserted = [row.id for row in load("mbppplus") if "assert exact_match" in row.tests]
+    assert asserted == ["mbpp/737", "mbpp/787", "mbpp/794"]
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape")  # as in MBPP's '\\w'
