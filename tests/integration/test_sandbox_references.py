@@ -17,6 +17,7 @@ from rasft.records import Problem, Status
 from rasft.verifiers import Submission, Verifier
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import CORRECT, Limits, SandboxJob
+from tests import benchmark_rows
 
 pytestmark = [
     pytest.mark.docker,
@@ -157,3 +158,48 @@ def test_the_calls_left_of_mbpp_255_refuse_wrong_combinations(
     )
     (status,) = statuses(verifier, [problem], [program])
     assert status in (Status.INCORRECT, Status.CRASHED)  # `sorted` of mixed types raises
+
+
+SUMS = {
+    "the sum": ("print(sum(map(int, input().split())))", Status.CORRECT),
+    "the first number": ("print(input().split()[0])", Status.INCORRECT),
+    "the public test by heart": ("print({'1 2': 3}[input()])", Status.CRASHED),
+    "nothing": ("x = input()", Status.INCORRECT),
+}
+HEAD = "class Solution:\n    def common(self, a: List[int], k: int) -> List[int]:\n"
+COMMON = {
+    "with modules that it never imports": ("return Counter(a).most_common(1)[0]", Status.CORRECT),
+    "with a list": ("return list(collections.Counter(a).most_common(1)[0])", Status.CORRECT),
+    "without the count": ("return [max(a, key=a.count)]", Status.INCORRECT),
+    "the public test by heart": ("return [2, 2]", Status.INCORRECT),
+    "an answer equal to all": (
+        "return type('E', (), {'__eq__': lambda s, o: True})()", Status.INCORRECT
+    ),
+    "an error": ("return a[9]", Status.CRASHED),
+}  # fmt: skip
+
+
+def contest(tmp_path: Path, problem_id: str) -> Problem:
+    source = Source(str(benchmark_rows.write(tmp_path)))
+    (found,) = (
+        row for row in plugins.load("benchmarks", "livecodebench").load(source)
+        if row.id == problem_id
+    )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_programs_of_livecodebench_read_standard_input(
+    verifier: Verifier, tmp_path: Path, name: str
+) -> None:
+    program, status = SUMS[name]
+    row = contest(tmp_path, "livecodebench/abc301_a")
+    assert statuses(verifier, [row], [f"```python\n{program}\n```"]) == [status]
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_methods_of_livecodebench_are_called(verifier: Verifier, tmp_path: Path, name: str) -> None:
+    body, status = COMMON[name]
+    row = contest(tmp_path, "livecodebench/3001")
+    answer = f"Here it is.\n```python\n{HEAD}        {body}\n```"
+    assert statuses(verifier, [row], [answer]) == [status]
