@@ -20,6 +20,7 @@ from rasft.method.posterior import Stop
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
 from rasft.report import plots, run_pictures
 from rasft.report.canvas import CLASSES
+from rasft.results import outcomes
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.results.statistics import FEWEST_PROBLEMS
 from rasft.tables import from_table
@@ -174,9 +175,25 @@ def _accuracy_text(results: RunResults) -> str:
             ),
             f"Differences paired by problem, in points, with their {level} interval.",
             markdown_table(["benchmark", "change", "difference", "excludes zero"], changes),
+            *_outcomes_text(results.results),
             *(f"Note: {note}" for note in results.notes),
         ]
     )
+
+
+def _outcomes_text(results: Sequence[BenchmarkResult]) -> list[str]:
+    """What the figures are made of, and a warning for each that is cut short."""
+    by_place: dict[tuple[str, str], list[BenchmarkResult]] = {}
+    for row in results:
+        by_place.setdefault((row.benchmark, row.checkpoint), []).append(row)
+    found = [outcomes.outcomes(*place, rows) for place, rows in by_place.items()]
+    header = ["benchmark", "checkpoint", *outcomes.COLUMNS]
+    shares = [(each.benchmark, each.row, *outcomes.cells(each)) for each in found]
+    return [
+        "What became of the responses, in percent of them.",
+        markdown_table(header, shares),
+        *(f"Warning: {outcomes.warning(each)}." for each in found if each.is_cut_short),
+    ]
 
 
 def _with_interval(row: Accuracy) -> str:
