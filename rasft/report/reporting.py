@@ -99,7 +99,7 @@ def sections(results: RunResults) -> list[Section]:
         *found,
         *(Section(*part) for part in run_pictures.parts(results.results, results.examples)),
         Section("Verdicts and dropped rows", _counts_text(results)),
-        Section("Reused and made", _work_text(results.work)),
+        Section("Reused and made", work_text(results.work)),
         Section("Configuration and provenance", _provenance_text(results)),
     ]
 
@@ -283,7 +283,8 @@ def _counts_text(results: RunResults) -> str:
     )
 
 
-def _work_text(work: Sequence[Work]) -> str:
+def work_text(work: Sequence[Work]) -> str:
+    """What each step reused and made, step by step."""
     rows = []
     for stage, kind in dict.fromkeys((row.stage, row.kind) for row in work):
         same = [row for row in work if (row.stage, row.kind) == (stage, kind)]
@@ -298,9 +299,13 @@ def _work_text(work: Sequence[Work]) -> str:
 
 
 def _provenance_text(results: RunResults) -> str:
-    facts = [(key, _fact(value)) for key, value in results.provenance.items()]
     config = json.dumps(results.config.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    return f"{markdown_table(['what', 'value'], facts)}\n\n```json\n{config}\n```"
+    return f"{facts_table(results.provenance)}\n\n```json\n{config}\n```"
+
+
+def facts_table(facts: Mapping[str, Any]) -> str:
+    """What a run was made with, a line a fact."""
+    return markdown_table(["what", "value"], [(key, _fact(value)) for key, value in facts.items()])
 
 
 def _fact(value: object) -> str:

@@ -1,7 +1,8 @@
 """Stored runs -> the cells of a comparison: row, seed, benchmark, with what each was made from.
 
 A run gives a row for every checkpoint it evaluated: `base`, `warm-up`, and its method; a model that
-was evaluated without training has a row of its own. Runs of one row may differ in the seed alone, and in what only says how the work was spread over machines.
+was evaluated without training has a row of its own. Runs of one row may differ in the seed alone,
+and in what only says how the work was spread over machines.
 """
 
 from __future__ import annotations

@@ -17,7 +17,17 @@ from rasft import plugins
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult
 from rasft.results import comparison, metrics, outcomes, table_notes
-from rasft.results.cells import UNTRAINED, Cell, Failure, Source, StoredRun, cells, failures, labels
+from rasft.results.cells import (
+    JUDGED,
+    UNTRAINED,
+    Cell,
+    Failure,
+    Source,
+    StoredRun,
+    cells,
+    failures,
+    labels,
+)
 from rasft.results.comparison import Column, Contrast, Interval
 from rasft.results.outcomes import Outcomes
 from rasft.results.statistics import FEWEST_PROBLEMS
@@ -103,14 +113,14 @@ def build(runs: Sequence[StoredRun], how: Plan) -> ResultTable:
         for name in names
     ]
     differences = _differences(columns, baseline, how)
-    seeds = sorted({interval.seeds for interval in alone.values()})
+    seeds = sorted({entry.seeds for row in rows for entry in row.entries if entry.seeds})
     return ResultTable(
         columns=tuple(column.name for column in columns),
         rows=tuple(_with_cuts(row, columns, cut) for row in rows),
         baseline=baseline,
         differences=tuple(differences),
         notes=(
-            table_notes.verdict(differences),
+            *table_notes.verdict(differences),
             *table_notes.metric(how.metric, how.confidence, seeds),
             *(
                 f"{c.name}: {', '.join(c.parts)}, weighed alike."
@@ -158,12 +168,16 @@ def _row_names(found: Sequence[Cell], runs: Sequence[StoredRun]) -> list[str]:
 
 def _columns(found: Sequence[Cell], metric: str) -> list[Column]:
     """Benchmarks in the paper's order, its averages after them, then all others."""
+    judged = {cell.row for cell in found if cell.results[0].checkpoint == JUDGED}
     parts = _parts(found, metric)
+    for by_row in parts.values():
+        _in_every_seed(by_row, judged)
+    untrained = UNTRAINED | judged
     published = [name for name in (*MATH, *CODE) if name in parts]
     others = [name for name in parts if name not in published]
-    single = [Column(name, {name: parts[name]}, UNTRAINED) for name in (*published, *others)]
+    single = [Column(name, {name: parts[name]}, untrained) for name in (*published, *others)]
     averages = [
-        Column(name, {part: parts[part] for part in members if part in parts}, UNTRAINED)
+        Column(name, {part: parts[part] for part in members if part in parts}, untrained)
         for name, members in AVERAGES.items()
         if sum(part in parts for part in members) > 1
     ]
@@ -177,6 +191,15 @@ def _parts(found: Sequence[Cell], metric: str) -> dict[str, dict[str, dict[int, 
             scores = metrics.scores(cell.results, metric)
             parts.setdefault(cell.benchmark, {}).setdefault(cell.row, {})[cell.seed] = scores
     return parts
+
+
+def _in_every_seed(by_row: Mapping[str, dict[int, Any]], judged: set[str]) -> None:
+    """A model that no seed has trained is met by the rows of all seeds, on the same problems."""
+    seeds = {seed for scores in by_row.values() for seed in scores}
+    for row in judged & by_row.keys():
+        if len(by_row[row]) == 1:
+            (scores,) = by_row[row].values()
+            by_row[row].update(dict.fromkeys(seeds - by_row[row].keys(), scores))
 
 
 def _kind(benchmark: str) -> str:
@@ -242,7 +265,7 @@ def _entry(
         return Entry(None, failure=message, sources=own)
     entry = Entry(
         value=round(interval.mean, 6),  # what a processor's rounding cannot change
-        seeds=interval.seeds,
+        seeds=min(interval.seeds, len({source.seed for source in own})),
         problems=interval.problems,
         best=(column.name, name) in best,
         failure=message,

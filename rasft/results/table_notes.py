@@ -6,23 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rasft.results import outcomes
-from rasft.results.cells import Cell, Failure
+from rasft.results.cells import JUDGED, Cell, Failure
 from rasft.results.comparison import Interval
 from rasft.results.outcomes import Outcomes
 from rasft.results.statistics import FEWEST_PROBLEMS
 
+# What all manifests of one benchmark should have in common; how it was sampled is told apart.
+LIKE = ("engine", "dtype", "verifiers")
 
-def verdict(differences: Sequence[Interval]) -> str:
-    """Which differences are real, in words."""
+
+def verdict(differences: Sequence[Interval]) -> list[str]:
+    """Which differences are real, in words; nothing where there is none to tell of."""
+    if not differences:
+        return []
     real = [i for i in differences if i.is_real and i.problems >= FEWEST_PROBLEMS]
     if not real:
-        return f"None of the {len(differences)} differences is beyond noise."
+        return [f"None of the {len(differences)} differences is beyond noise."]
     said = [
         f"{i.contrast.row} {'above' if i.mean > 0 else 'below'} {i.contrast.against} on "
         f"{i.contrast.column} ({100 * i.mean:+.1f})"
         for i in real
     ]
-    return f"Beyond noise are {len(real)} of {len(differences)} differences: {'; '.join(said)}."
+    return [f"Beyond noise are {len(real)} of {len(differences)} differences: {'; '.join(said)}."]
 
 
 def metric(name: str, confidence: float, seeds: Sequence[int]) -> list[str]:
@@ -84,12 +89,13 @@ def _protocol(manifest: Mapping[str, Any]) -> str:
 
 
 def _unlike(found: Sequence[Cell]) -> list[str]:
-    """What the manifests of one benchmark differ in and should not."""
+    """What the manifests of one benchmark differ in and should not; each model has a template."""
     notes = []
     for benchmark in dict.fromkeys(cell.benchmark for cell in found):
-        manifests = [c.source.manifest for c in found if c.benchmark == benchmark]
-        for key in ("samples", "sampling", "template_fingerprint", "engine", "dtype", "verifiers"):
-            values = {str(manifest[key]) for manifest in manifests}
+        cells = [cell for cell in found if cell.benchmark == benchmark]
+        alike = all(cell.results[0].checkpoint != JUDGED for cell in cells)
+        for key in (*LIKE, *(["template_fingerprint"] if alike else [])):
+            values = {str(cell.source.manifest[key]) for cell in cells}
             if len(values) > 1:
                 notes.append(f"{benchmark}: {key} differs: {' / '.join(sorted(values))}.")
     return notes

@@ -47,8 +47,12 @@ def evaluate(
     results, manifests = sample_and_judge(
         config, name, from_table(rows, Problem), checkpoints, ledger
     )
-    work = to_table(ledger.work("evaluate"), Work)
-    return to_table(results, BenchmarkResult), manifests, work
+    return to_table(results, BenchmarkResult), manifests, work_of(ledger)
+
+
+def work_of(ledger: Ledger) -> pa.Table:
+    """Work rows of an evaluation."""
+    return to_table(ledger.work("evaluate"), Work)
 
 
 def compare_checkpoints(config: Config, results: pa.Table) -> tuple[pa.Table, pa.Table]:

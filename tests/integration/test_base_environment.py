@@ -12,10 +12,18 @@ BASE = Path(os.environ.get("RASFT_BASE_VENV", ROOT / ".venv"))
 CONFIGS = [
     path.relative_to(ROOT / "configs").with_suffix("").as_posix()
     for path in sorted((ROOT / "configs").rglob("*.yaml"))
-    if path.parent.name != "accelerate"
+    if path.parent.name not in ("accelerate", "protocols")
 ]
 COMMANDS = ["doctor", "resolve", "export", "preflight", "verify", "champion", "plan", "tables"]
-COMMANDS += ["reproduce", "ledger", "ledger stats", "ledger ls", "ledger regrade", "ledger gc"]
+COMMANDS += [
+    "reproduce",
+    "ledger",
+    "ledger stats",
+    "ledger ls",
+    "ledger regrade",
+    "ledger gc",
+    "eval",
+]
 ROW = {"id": "a", "verifier": "math", "answer": "1/2", "response": "so \\boxed{0.5}"}
 
 
