@@ -108,14 +108,19 @@ def failures(runs: Sequence[StoredRun]) -> list[Failure]:
 
 
 def labels(runs: Sequence[StoredRun]) -> list[str]:
-    """The row of each run: its own or its method, with the config's name where it is not alone."""
+    """The row of each run: its method or its own, with what tells it apart where names meet."""
     plain = [run.row or _method(run.config) for run in runs]
     kinds = [_fingerprint(run.config) for run in runs]
     several = {name for name in plain if len(set(_of(name, plain, kinds))) > 1}
     return [
-        f"{name} [{run.config['name']}]" if name in several else name
+        f"{name} [{_apart(run)}]" if name in several else name
         for name, run in zip(plain, runs, strict=True)
     ]
+
+
+def _apart(run: StoredRun) -> str:
+    """The config's name; of a model that was judged, the run."""
+    return run.id.removesuffix(f"/{run.row}") if run.row else str(run.config["name"])
 
 
 def differing(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
