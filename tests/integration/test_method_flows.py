@@ -166,7 +166,7 @@ def test_models_are_judged_without_training(workplace: Path, judged: Run) -> Non
     assert {len(row.finish_reasons) for row in results} == {1, 2}
     report = (workplace / task["report_path"].data).read_text()
     assert "| served | http://127.0.0.1:" in report
-    assert "![Accuracy by method](accuracy-by-method.png)" in report
+    assert "![Accuracy](accuracy.png)" in report
     assert "heldout_sums (served): 1 sample a problem" in report
 
 
