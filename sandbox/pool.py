@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import docker
@@ -33,7 +33,8 @@ class PoolSettings:
 
     containers: int = field(default_factory=lambda: os.cpu_count() or 1)
     in_flight: int = 8  # jobs that one container has been sent and not answered
-    memory_mb: int = 512  # the most that a job's limits may ask for
+    memory_mb: int = 512  # of one program in these containers
+    most_memory_mb: int = 0  # jobs may ask for so much: larger containers, started for the first
     runtime: str | None = None
     base_image: str | None = None
     recycle_after: int = 5000  # programs
@@ -47,6 +48,8 @@ class Pool:
         self.settings = settings or PoolSettings()
         self.queue = JobQueue()
         self._slots: list[_Slot] = []
+        self._larger: Pool | None = None
+        self._enlarging = threading.Lock()
 
     def __enter__(self) -> Self:
         self.client = image.connect()
@@ -63,6 +66,9 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._larger is not None:
+            self._larger.__exit__()
+            self._larger = None
         self.queue.close()
         for slot in self._slots:
             slot.hang_up()
@@ -75,7 +81,11 @@ class Pool:
         if not self._slots:
             raise SandboxError("the pool is not open")
         refusal = _refusal(job, self.settings)
-        return self.queue.put(job) if refusal is None else _answered(refusal)
+        if refusal is not None:
+            return _answered(refusal)
+        if job.limits.memory_mb > self.settings.memory_mb:
+            return self._with_more_memory().submit(job)
+        return self.queue.put(job)
 
     def run(self, jobs: Iterable[SandboxJob | None]) -> Iterator[Outcome | None]:
         """Yield the outcome of each job in the order of the jobs, which are read as needed.
@@ -96,6 +106,13 @@ class Pool:
         finally:
             for future in futures:
                 future.cancel()
+
+    def _with_more_memory(self) -> Pool:
+        with self._enlarging:
+            if self._larger is None:
+                settings = replace(self.settings, memory_mb=self.settings.most_memory_mb)
+                self._larger = Pool(settings).__enter__()
+            return self._larger
 
 
 def _lockdown(client: docker.DockerClient, settings: PoolSettings) -> Lockdown:
@@ -123,8 +140,9 @@ def _refusal(job: SandboxJob, settings: PoolSettings) -> Outcome | None:
         return Outcome(UNDECIDED, "there are no tests")
     if len(job.tests) > MAX_TESTS_BYTES:
         return Outcome(UNDECIDED, f"tests longer than {MAX_TESTS_BYTES >> 20} MB")
-    if job.limits.memory_mb > settings.memory_mb:
-        return Outcome(UNDECIDED, f"asks for {job.limits.memory_mb} MB of {settings.memory_mb}")
+    most = max(settings.memory_mb, settings.most_memory_mb)
+    if job.limits.memory_mb > most:
+        return Outcome(UNDECIDED, f"asks for {job.limits.memory_mb} MB of {most}")
     return None
 
 

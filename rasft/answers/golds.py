@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from rasft.answers.choices import gold_letter
 from rasft.answers.judging import Pair, decide, well_formed
 from rasft.answers.reading.bounds import TooLarge
 from rasft.answers.reading.notation import normal_form
@@ -18,16 +19,24 @@ _NUMBER = re.compile(r"\d+")
 
 
 def check_golds(problems: Iterable[Problem]) -> list[tuple[str, str]]:
-    """(problem id, reason) for each math problem whose gold cannot be judged against."""
+    """(problem id, reason) for each problem whose gold answer cannot be judged against."""
+    faults = {"math": fault_of, "choice": choice_fault}
     return [
         (problem.id, reason)
         for problem in problems
-        if problem.verifier == "math" and (reason := fault_of(problem))
+        if problem.verifier in faults and (reason := faults[problem.verifier](problem))
     ]
 
 
+def choice_fault(problem: Problem) -> str:
+    """Why the gold of a multiple-choice problem is unusable; "" when it is sound."""
+    if gold_letter(problem.answer, problem.choices):
+        return ""
+    return f"{problem.answer!r} is no letter of its choices"
+
+
 def fault_of(problem: Problem) -> str:
-    """Why the gold of a problem is unusable; "" when it is sound."""
+    """Why the gold of a math problem is unusable; "" when it is sound."""
     gold = problem.answer
     if gold is None or not gold.strip():
         return "there is no gold answer"

@@ -93,7 +93,8 @@ def defines(source: str, name: str) -> bool:
 
 
 def _after_preamble(source: str, entry_point: str, code_prefix: str | None) -> str:
-    start = re.search(rf"^(?:async\s+)?def\s+{re.escape(entry_point)}\b", code_prefix or "", re.M)
+    head = rf"^(?:(?:async\s+)?def|class)\s+{re.escape(entry_point)}\b"
+    start = re.search(head, code_prefix or "", re.M)
     # a __future__ import must come first in a module
     if code_prefix is None or start is None or "from __future__" in source:
         return source

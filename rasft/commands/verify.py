@@ -26,10 +26,15 @@ from rasft.verifiers import Judgement, Submission, Verifier
 
 BLOCK = 256  # rows read ahead; what a crash may have to judge again
 MALFORMED_EXIT = 1
-_REQUIRED = {"math": ("response", "answer"), "python": ("response", "tests")}
+_REQUIRED = {
+    "math": ("response", "answer"),
+    "python": ("response", "tests"),
+    "choice": ("response", "answer"),
+}
 _OPTIONAL = {
     "math": ("rules",),
     "python": ("prompt", "entry_point", "setup", "code_prefix"),
+    "choice": (),
 }
 _LIMITS = ("cpu_seconds", "wall_seconds", "memory_mb")
 _CORRECT = {Status.CORRECT: True, Status.UNDECIDED: None, Status.MALFORMED: None}
@@ -148,6 +153,7 @@ def _checked(fields: dict[str, Any], number: int) -> Row:
         verifier=verifier,
         prompt=texts.pop("prompt", None) or "",
         tolerance=_number(fields, "tolerance"),
+        choices=_texts(fields, "choices") if verifier == "choice" else (),
         **texts,  # type: ignore[arg-type]
     )
     limits = _limits(fields.get("limits"))
@@ -162,6 +168,13 @@ def _text(fields: dict[str, Any], name: str, *, required: bool) -> str | None:
         found = "missing" if name not in fields else f"of type {type(value).__name__}"
         raise UserError(f"`{name}` must be a string; it is {found}")
     return value
+
+
+def _texts(fields: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = fields.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise UserError(f"`{name}` must be a list of strings; it is {value!r:.60}")
+    return tuple(value)
 
 
 def _number(fields: dict[str, Any], name: str) -> float | None:
@@ -215,7 +228,8 @@ class _Verifiers:
 
     def _lowered(self, row: Row) -> dict[str, Any]:
         """The config's settings; a row's limits may lower them and never raise them."""
-        settings: dict[str, Any] = getattr(self._settings, row.verifier).model_dump()
+        section = getattr(self._settings, row.verifier, None)
+        settings: dict[str, Any] = section.model_dump() if section else {}
         for name, limit in row.limits:
             if name in settings:
                 settings[name] = type(settings[name])(min(settings[name], limit))

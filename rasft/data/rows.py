@@ -20,6 +20,7 @@ from rasft.errors import UserError
 from rasft.records import Problem
 
 Fields = Mapping[str, Any]
+GATED = "; the dataset is gated: accept its terms on the hub, and set HF_TOKEN to a token of yours"
 
 
 class SourceUnavailable(UserError):
@@ -31,6 +32,8 @@ class Location:
     """Where rows lie: `file` below RASFT_DATA_DIR, or a split of a hub dataset.
 
     `revision` is the hub commit that the field names were checked against; None is the newest.
+    With `files` the hub's JSON lines files of these names are read, one after the other: for a
+    dataset whose loading script no library runs any more, or that names its splits nowhere.
     """
 
     file: str
@@ -38,6 +41,8 @@ class Location:
     split: str
     revision: str | None
     config: str | None = None
+    files: tuple[str, ...] = ()
+    gated: bool = False  # the hub asks for its terms to be accepted
 
 
 @dataclass(frozen=True)
@@ -76,14 +81,15 @@ def read(
     source: Source,
     location: Location,
     from_hub: Callable[[Fields, int], Fields] = lambda fields, index: fields,
+    wanted: Callable[[Row], bool] = lambda row: True,
 ) -> Iterator[Row]:
-    """The first `source.limit` rows of a location.
+    """The first `source.limit` wanted rows of a location.
 
     Raises SourceUnavailable where there is neither file nor hub, UserError for a broken row.
     """
     local = Path(source.data_dir, location.file) if source.data_dir else None
     rows = read_jsonl(local) if local and local.is_file() else _read_hub(location, local, from_hub)
-    return islice(rows, source.limit)
+    return islice(filter(wanted, rows), source.limit)
 
 
 def read_jsonl(path: Path) -> Iterator[Row]:
@@ -116,6 +122,21 @@ def math_problem(row: Row, name: str, **conventions: Any) -> Problem:
 def fenced(program: str) -> str:
     """A program as the answer of a chat: one fenced Python block, with plain line ends."""
     return "```python\n" + "\n".join(program.splitlines()).strip("\n") + "\n```"
+
+
+def listed(name: str, source: Source, option: str, known: Iterable[Any]) -> tuple[Any, ...]:
+    """The values that an option lists, all that are known where it is left out.
+
+    Raises UserError for no list, an empty one, and a value that is not known.
+    """
+    every = tuple(known)
+    value = source.options.get(option, every)
+    several = isinstance(value, (list, tuple)) and len(value) > 0
+    if not several or any(part not in every for part in value):
+        raise UserError(
+            f"{name}: option {option} = {value!r} must list some of: {', '.join(map(str, every))}"
+        )
+    return tuple(value)
 
 
 def check_options(name: str, source: Source, known: Iterable[str] = ()) -> None:
@@ -155,13 +176,7 @@ def _stream(location: Location, local: Path | None) -> Iterator[Fields]:
 
     rows = None
     try:
-        rows = load_dataset(
-            location.hub,
-            location.config,
-            split=location.split,
-            revision=location.revision,
-            streaming=True,
-        )
+        rows = load_dataset(streaming=True, **_arguments(location))
         yield from rows
     except Exception as error:  # the hub client raises many classes, all of them this
         raise _unavailable(location, local, str(error).strip().splitlines()[0]) from None
@@ -169,6 +184,20 @@ def _stream(location: Location, local: Path | None) -> Iterator[Fields]:
         # a scanner that is left to the end of the interpreter aborts it (huggingface/datasets#7566)
         del rows
         gc.collect()
+
+
+def _arguments(location: Location) -> dict[str, Any]:
+    """What the hub's client is asked for."""
+    if location.files:
+        folder = f"hf://datasets/{location.hub}@{location.revision or 'main'}"
+        files = [f"{folder}/{name}" for name in location.files]
+        return {"path": "json", "data_files": files, "split": "train"}
+    return {
+        "path": location.hub,
+        "name": location.config,
+        "split": location.split,
+        "revision": location.revision,
+    }
 
 
 @cache
@@ -190,5 +219,5 @@ def _unavailable(location: Location, local: Path | None, reason: str) -> SourceU
     return SourceUnavailable(
         f"no rows for {location.file}: {missing}, and the hub dataset {location.hub} cannot be "
         f"read ({reason}); set RASFT_DATA_DIR to a folder with {location.file}, or connect to the "
-        "hub"
+        f"hub{GATED if location.gated else ''}"
     )

@@ -13,7 +13,7 @@ from typing import Literal
 from rasft import plugins
 from rasft.config.settings import SourceConfig
 from rasft.data.rows import SourceUnavailable
-from rasft.data.source import ByOption, Source
+from rasft.data.source import ByOption, ByParts, Source
 from rasft.errors import UserError
 
 
@@ -52,8 +52,8 @@ def size_of(
 
 
 def _published(plugin: ModuleType, source: Source) -> int | None:
-    rows: int | ByOption | None = getattr(plugin, "ROWS", None)
+    rows: int | ByOption | ByParts | None = getattr(plugin, "ROWS", None)
     if rows is None:
         return None
     list(plugin.load(replace(source, limit=0)))  # reads nothing, but refuses a wrong option
-    return rows.of(source.options) if isinstance(rows, ByOption) else rows
+    return rows if isinstance(rows, int) else rows.of(source.options)

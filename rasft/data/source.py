@@ -22,6 +22,18 @@ class Source:
 
 
 @dataclass(frozen=True)
+class ByParts:
+    """Published numbers of rows by the parts that one option lists; without it all are meant."""
+
+    option: str
+    rows: Mapping[Any, int]
+
+    def of(self, options: Mapping[str, Any]) -> int:
+        """The number for a plugin's options, which the plugin has checked."""
+        return sum(self.rows[part] for part in set(options.get(self.option, self.rows)))
+
+
+@dataclass(frozen=True)
 class ByOption:
     """Published numbers of rows by the value of one option; the first value is the default."""
 

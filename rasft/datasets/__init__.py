@@ -4,6 +4,6 @@ A plugin module defines `load(source) -> Iterator[Problem]`, which streams. It y
 it finds, usable or not: `rasft.data.problems` validates rows, and counts and reports what it drops.
 With `source.limit` 0 it checks its options and reads nothing.
 
-It may define `ROWS`, the published number of its rows, or a `ByOption` of such numbers: with it
-`rasft plan` needs no data; without it the rows are read to be counted.
+It may define `ROWS`, the published number of its rows, or a `ByOption` or `ByParts` of such
+numbers: with it `rasft plan` needs no data; without it the rows are read to be counted.
 """

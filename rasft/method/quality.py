@@ -81,9 +81,9 @@ def fault(
     may_loop = grams is None or _may_repeat(text, grams, settings)
     if may_loop and repeats_phrase(text, settings.loop_words, settings.loop_repeats):
         return "loop"
-    if verifier == "math":
-        return _math_fault(text, settings)
-    return code_fault(text)
+    if verifier == "python":
+        return code_fault(text)
+    return _answer_fault(text, settings)
 
 
 def punctuation_share(text: str) -> float:
@@ -115,7 +115,7 @@ def _may_repeat(text: str, grams: Grams, settings: QualityConfig) -> bool:
     return settings.loop_words < 3 or repeated >= settings.loop_repeats - 1
 
 
-def _math_fault(text: str, settings: QualityConfig) -> str | None:
+def _answer_fault(text: str, settings: QualityConfig) -> str | None:
     if not _BOX.search(text):
         return "format"
     if len(text.strip()) < settings.shortcut_characters:

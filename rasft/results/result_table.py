@@ -187,7 +187,7 @@ def _columns(found: Sequence[Cell], metric: str) -> list[Column]:
 def _parts(found: Sequence[Cell], metric: str) -> dict[str, dict[str, dict[int, Any]]]:
     parts: dict[str, dict[str, dict[int, Any]]] = {}
     for cell in found:
-        if metric != "maj" or _kind(cell.benchmark) == "math":  # programs do not vote
+        if metric != "maj" or _kind(cell.benchmark) != "code":  # programs do not vote
             scores = metrics.scores(cell.results, metric)
             parts.setdefault(cell.benchmark, {}).setdefault(cell.row, {})[cell.seed] = scores
     return parts

@@ -1,5 +1,8 @@
 """The code verifier: a program taken from the response, judged by tests in the sandbox.
 
+A problem whose tests need more time or memory than the settings give says so, and never lowers
+what they give. More memory comes with larger containers, started for the first such problem.
+
 What it guarantees and what it does not is written in `sandbox.protocol`. Containers are started
 when the verifier is entered and stay warm until it is left.
 """
@@ -21,6 +24,7 @@ from sandbox.image import image_files
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import Limits, Outcome, SandboxError, SandboxJob
 
+MOST_MEMORY_MB = 4096  # that a problem may ask for
 # Settings that change no verdict.
 INDIFFERENT = ("containers", "in_flight_per_container", "keep_output")
 _DEFAULTS: dict[str, Any] = {
@@ -74,6 +78,7 @@ class PythonVerifier:
                 containers=settings["containers"] or os.cpu_count() or 1,
                 in_flight=int(settings["in_flight_per_container"]),
                 memory_mb=self._limits.memory_mb,
+                most_memory_mb=MOST_MEMORY_MB,
                 runtime=settings["runtime"],
                 base_image=settings["base_image"],
             )
@@ -92,7 +97,8 @@ class PythonVerifier:
     def judge(self, submissions: Iterable[Submission]) -> Iterator[Judgement]:
         """Yield a judgement for each submission, in order; reads ahead by what is in flight.
 
-        Raises UserError for a problem without tests, MachineError when Docker stays away.
+        Raises UserError for a problem without tests or that asks for too much memory, MachineError
+        when Docker stays away.
         """
         programs_found: deque[str | None] = deque()
 
@@ -121,9 +127,21 @@ class PythonVerifier:
             entry_point=entry_point,
             prelude=problem.code_prefix or "",
             setup=problem.setup or "",
-            limits=self._limits,
+            limits=_raised(self._limits, problem),
             keep_output=self._keep_output,
         )
+
+
+def _raised(limits: Limits, problem: Problem) -> Limits:
+    """The limits, with what the problem's tests need beyond them; wall time grows with CPU time."""
+    memory_mb = max(limits.memory_mb, problem.memory_mb or 0)
+    if memory_mb > max(limits.memory_mb, MOST_MEMORY_MB):
+        raise UserError(
+            f"problem {problem.id!r} asks for {memory_mb} MB of memory; "
+            f"the sandbox gives a problem {MOST_MEMORY_MB} MB at most"
+        )
+    cpu_seconds = max(limits.cpu_seconds, problem.cpu_seconds or 0)
+    return Limits(cpu_seconds, limits.wall_seconds * cpu_seconds / limits.cpu_seconds, memory_mb)
 
 
 def _tests_of(problem: Problem) -> tuple[str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -279,7 +280,7 @@ def test_a_pool_that_is_not_open_says_so() -> None:
         list(Pool(PoolSettings(containers=1)).run([SandboxJob("x = 1", "assert x")]))
 
 
-def problem(**named: str) -> Problem:
+def problem(**named: Any) -> Problem:
     return Problem(id="p", prompt="", verifier="python", **named)
 
 
@@ -316,6 +317,34 @@ def test_a_problem_that_cannot_be_judged_is_the_users_to_mend(
 ) -> None:
     with build({"containers": 1}) as verifier, pytest.raises(UserError, match=words):
         list(verifier.judge([Submission(problem(**row), "x = 1")]))
+
+
+HOLDS = "def f(x):\n    held = bytearray({} << 20)\n    return 2"
+SPINS = "import time\ndef f(x):\n    while time.process_time() < {}: pass\n    return 2"
+
+
+def test_a_problem_may_need_more_than_the_settings_and_never_gets_less() -> None:
+    small, large = problem(tests=ASSERT), problem(tests=ASSERT, memory_mb=1600)
+    slow, quick = problem(tests=ASSERT, cpu_seconds=3.0), problem(tests=ASSERT, cpu_seconds=0.1)
+    pairs = [
+        (small, HOLDS.format(1200), Status.OUT_OF_MEMORY),
+        (large, HOLDS.format(1200), Status.CORRECT),
+        (large, HOLDS.format(1800), Status.OUT_OF_MEMORY),
+        (problem(tests=ASSERT, memory_mb=16), HOLDS.format(100), Status.CORRECT),
+        (small, SPINS.format(1.5), Status.TIMED_OUT),
+        (slow, SPINS.format(1.5), Status.CORRECT),
+        (slow, SPINS.format(9), Status.TIMED_OUT),
+        (quick, SPINS.format(0.3), Status.CORRECT),
+    ]
+    with build({"containers": 1, "cpu_seconds": 1.0, "wall_seconds": 2.5}) as verifier:
+        found = list(verifier.judge(Submission(row, program) for row, program, _ in pairs))
+    assert [judgement.status for judgement in found] == [status for _, _, status in pairs]
+
+
+def test_a_problem_that_asks_for_more_memory_than_there_may_be_is_named() -> None:
+    greedy = problem(tests=ASSERT, memory_mb=9000)
+    with build({"containers": 1}) as verifier, pytest.raises(UserError, match=r"9000 MB.*4096 MB"):
+        list(verifier.judge([Submission(greedy, "def f(x): return 2")]))
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 
+from rasft import plugins
 from rasft.answers.programs import entry_point_of, form_of
+from rasft.data.source import Source
+from rasft.records import Problem, Status
+from rasft.verifiers import Submission, Verifier
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import CORRECT, Limits, SandboxJob
+from tests import benchmark_rows
 
 pytestmark = [
     pytest.mark.docker,
@@ -21,13 +26,6 @@ pytestmark = [
         reason="RASFT_DATA_DIR is not set; it names the folder that holds code/humaneval.jsonl",
     ),
 ]
-
-# rows that no verifier can pass within ordinary limits, and why
-FAULTY = {
-    ("humanevalplus", "HumanEval/32"),  # its test unpacks a float, and fails its own solution
-    ("mbppplus", 255),  # needs more than 512 MB
-    ("mbppplus", 599),  # adds up huge ranges: half a minute of CPU time
-}
 
 
 @pytest.fixture(scope="module")
@@ -70,20 +68,138 @@ def job(row: dict[str, Any], limits: Limits) -> SandboxJob:
         ("mbpp_validation", 90),
         ("mbpp_prompt", 10),
         ("mbpp_sanitized", 427),
-        ("humanevalplus", 164),
-        ("mbppplus", 378),
     ],
 )
 def test_every_reference_solution_passes(pool: Pool, name: str, count: int) -> None:
     found = rows(name)
     assert len(found) == count
-    good = [row for row in found if (name, row["task_id"]) not in FAULTY]
-    # the tests of the extended benchmarks use up to seconds, and more on a slow machine
-    limits = Limits(cpu_seconds=20.0 if name.endswith("plus") else 6.0, wall_seconds=60.0)
-    outcomes = pool.run(job(row, limits) for row in good)
+    outcomes = pool.run(job(row, Limits(wall_seconds=60.0)) for row in found)
     failed = [
         (row["task_id"], outcome)
-        for row, outcome in zip(good, outcomes, strict=True)
+        for row, outcome in zip(found, outcomes, strict=True)
         if outcome.status != CORRECT
     ]
     assert failed == []
+
+
+EXTENDED = {"humanevalplus": 164, "mbppplus": 378}
+
+
+def extended(name: str) -> list[Problem]:
+    source = Source(os.environ["RASFT_DATA_DIR"])
+    return list(plugins.load("benchmarks", name).load(source))
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Iterator[Verifier]:
+    with plugins.load("verifiers", "python").build({"containers": 2}) as built:
+        yield built
+
+
+def statuses(verifier: Verifier, problems: list[Problem], answers: list[str]) -> list[Status]:
+    pairs = zip(problems, answers, strict=True)
+    return [each.status for each in verifier.judge(Submission(*pair) for pair in pairs)]
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+def test_every_reference_solution_of_an_extended_benchmark_passes(
+    verifier: Verifier, name: str
+) -> None:
+    problems = extended(name)
+    assert len(problems) == EXTENDED[name]
+    found = statuses(verifier, problems, [problem.expert for problem in problems])
+    judged = zip(problems, found, strict=True)
+    assert [(p.id, status) for p, status in judged if status is not Status.CORRECT] == []
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+def test_a_wrong_program_fails_each_problem_of_an_extended_benchmark(
+    verifier: Verifier, name: str
+) -> None:
+    problems = extended(name)
+    wrong = [f"def {p.entry_point}(*given, **named):\n    return '?'" for p in problems]
+    found = statuses(verifier, problems, wrong)
+    assert [p.id for p, s in zip(problems, found, strict=True) if s is Status.CORRECT] == []
+
+
+ROOTS = {
+    "within a thousandth": "return root(xs) + 1e-3",
+    "always zero": "return 0",
+    "far below zero": "return -1e3 if xs[-1] > 0 else 1e3",
+    "no number": "return float('nan')",
+}
+
+
+@pytest.mark.parametrize("name", ROOTS)
+def test_the_mended_test_of_humaneval_32_refuses_a_wrong_root(
+    verifier: Verifier, name: str
+) -> None:
+    (problem,) = (row for row in extended("humanevalplus") if row.id == "HumanEval/32")
+    renamed = problem.expert.replace("def find_zero", "def root").removesuffix("```")
+    program = f"{renamed}\ndef find_zero(xs):\n    {ROOTS[name]}\n```"
+    assert statuses(verifier, [problem], [program]) == [Status.INCORRECT]
+
+
+COMBINATIONS = {
+    "a set in place of a list": "sorted(set(cwr(l, n)))",
+    "without repetition": "list(itertools.combinations(l, n))",
+    "all but the last": "list(cwr(l, n))[:-1]",
+}
+
+
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_the_calls_left_of_mbpp_255_refuse_wrong_combinations(
+    verifier: Verifier, name: str
+) -> None:
+    (problem,) = (row for row in extended("mbppplus") if row.id == "mbpp/255")
+    program = (
+        "import itertools\ncwr = itertools.combinations_with_replacement\n"
+        f"def combinations_colors(l, n):\n    return {COMBINATIONS[name]}\n"
+    )
+    (status,) = statuses(verifier, [problem], [program])
+    assert status in (Status.INCORRECT, Status.CRASHED)  # `sorted` of mixed types raises
+
+
+SUMS = {
+    "the sum": ("print(sum(map(int, input().split())))", Status.CORRECT),
+    "the first number": ("print(input().split()[0])", Status.INCORRECT),
+    "the public test by heart": ("print({'1 2': 3}[input()])", Status.CRASHED),
+    "nothing": ("x = input()", Status.INCORRECT),
+}
+HEAD = "class Solution:\n    def common(self, a: List[int], k: int) -> List[int]:\n"
+COMMON = {
+    "with modules that it never imports": ("return Counter(a).most_common(1)[0]", Status.CORRECT),
+    "with a list": ("return list(collections.Counter(a).most_common(1)[0])", Status.CORRECT),
+    "without the count": ("return [max(a, key=a.count)]", Status.INCORRECT),
+    "the public test by heart": ("return [2, 2]", Status.INCORRECT),
+    "an answer equal to all": (
+        "return type('E', (), {'__eq__': lambda s, o: True})()", Status.INCORRECT
+    ),
+    "an error": ("return a[9]", Status.CRASHED),
+}  # fmt: skip
+
+
+def contest(tmp_path: Path, problem_id: str) -> Problem:
+    source = Source(str(benchmark_rows.write(tmp_path)))
+    (found,) = (
+        row for row in plugins.load("benchmarks", "livecodebench").load(source)
+        if row.id == problem_id
+    )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_programs_of_livecodebench_read_standard_input(
+    verifier: Verifier, tmp_path: Path, name: str
+) -> None:
+    program, status = SUMS[name]
+    row = contest(tmp_path, "livecodebench/abc301_a")
+    assert statuses(verifier, [row], [f"```python\n{program}\n```"]) == [status]
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_methods_of_livecodebench_are_called(verifier: Verifier, tmp_path: Path, name: str) -> None:
+    body, status = COMMON[name]
+    row = contest(tmp_path, "livecodebench/3001")
+    answer = f"Here it is.\n```python\n{HEAD}        {body}\n```"
+    assert statuses(verifier, [row], [answer]) == [status]

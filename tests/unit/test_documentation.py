@@ -303,9 +303,9 @@ for path in sorted(Path().glob("*.yaml")):
         if benchmark.name == "svamp":
             print("svamp", [row.answer for row in problems.load_benchmark(benchmark, ".")])
 print("KIND", plugins.load("benchmarks", "svamp").KIND)
-problem = Problem(id="1", prompt="", verifier="choice", answer="B")
-said = ["I think the answer is (b).", "Answer: C", "no idea"]
-with plugins.load("verifiers", "choice").build({}) as verifier:
+problem = Problem(id="1", prompt="", verifier="yesno", answer="yes")
+said = ["I think the answer is Yes.", "Answer: no", "no idea"]
+with plugins.load("verifiers", "yesno").build({}) as verifier:
     print(*(str(each.status) for each in verifier.judge(Submission(problem, s) for s in said)))
 """
 
