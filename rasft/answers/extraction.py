@@ -1,4 +1,4 @@
-r"""The answer a response states: its boxed groups, or (evaluation only) an explicit statement.
+r"""The answer of a response: its boxed groups, or (evaluation only) what `statements` reads.
 
 Strings only, linear in the length of the response. Boxes joined by nothing but separators form
 one group, a list; boxes apart in prose are separate groups and the last one counts, unless there
@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from rasft.answers.reading.bounds import MOST_CHARACTERS as MOST_ANSWER_CHARACTERS
+from rasft.answers.statements import stated_answer
 
 MOST_CHARACTERS = 4_000_000
 MOST_CHARACTERS_OF_ONE = 2 * MOST_ANSWER_CHARACTERS  # longer is refused later, as it is
@@ -28,12 +29,6 @@ _BETWEEN = re.compile(
     r"(?:[\s,;&$~]|\\[,;:! ()\[\]]|\\q?quad(?![a-zA-Z])|\band\b|\bor\b"
     r"|\\(?:text|mbox|mathrm)\{\s*,?\s*(?:and|or)\s*\})*"
 )
-_STATED = re.compile(
-    r"(?:final\s+answer|the\s+answer|answer)(?:\s+to\s+[^.\n]{1,60}?)?[*_ ]*"
-    r"(?:\s+is(?!\s+not\b)(?:\s*:)?|\s*:)[*_]*\s*(?:\\\(|\\\[|\$\$?)?",
-    re.IGNORECASE,
-)
-_STOP = re.compile(r"\n|\.(?=\s|$)|\\\)|\\\]|(?<!\\)\$|\s(?:because|since|so|which|where|when)\s")
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,11 @@ class Extraction:
 
 
 def extract(response: str, *, stated: bool = False) -> Extraction:
-    """Find the answer; `stated` also takes an explicit "the answer is ..." where no box is."""
+    """Find the answer: the last boxes, and where no box is, with `stated`, what else states one.
+
+    `statements` has the order: tags, `####`, a sentence, a bold last line, a lone letter. The
+    text is as it was written; a letter may come as `C`, `(C)`, `C. 12` or `option C`.
+    """
     if len(response) > MOST_CHARACTERS:
         return Extraction(missing=f"longer than {MOST_CHARACTERS} characters")
     visible = after_thinking(response)
@@ -65,7 +64,7 @@ def extract(response: str, *, stated: bool = False) -> Extraction:
     found = _boxed(visible)
     if found is not None:
         return found
-    statement = _statement(visible) if stated else ""
+    statement = stated_answer(visible) if stated else ""
     return Extraction((statement,)) if statement else Extraction(missing="no boxed answer")
 
 
@@ -168,12 +167,3 @@ def _innermost(content: str) -> str:
             return content
         content = inner[mark.end() + 1 : -1]
     return content
-
-
-def _statement(text: str) -> str:
-    starts = [match.end() for match in _STATED.finditer(text)]
-    if not starts:
-        return ""
-    start = starts[-1]
-    stop = _STOP.search(text, start)
-    return text[start : stop.start() if stop else len(text)].strip().strip("*_").strip()
