@@ -1,7 +1,8 @@
 r"""The answer of a response: its boxed groups, or (evaluation only) what `statements` reads.
 
 Strings only, linear in the length of the response. Boxes joined by nothing but separators form
-one group, a list; boxes apart in prose are separate groups and the last one counts, unless there
+one group, a list, also where each has its label and "and" or "or" joins them (`x=\boxed{2} or
+x=\boxed{3}`); boxes apart in prose are separate groups and the last one counts, unless there
 are more than three different ones, which is guessing. A box that never closes is truncated.
 """
 
@@ -25,10 +26,12 @@ _BOX = re.compile(r"[\\\x08](?:boxed|fbox|framebox|oxed)(?![a-zA-Z])\s*")
 _BARE = re.compile(
     r"[+-]?(?:\d[\d,]*\.?\d*|\.\d+|[A-Za-z]|\\[a-zA-Z]+(?:\{[^{}]*\})*)|\([^()\n]*\)"
 )
-_BETWEEN = re.compile(
-    r"(?:[\s,;&$~]|\\[,;:! ()\[\]]|\\q?quad(?![a-zA-Z])|\band\b|\bor\b"
-    r"|\\(?:text|mbox|mathrm)\{\s*,?\s*(?:and|or)\s*\})*"
-)
+_AND_OR = r"\band\b|\bor\b|\\(?:text|mbox|mathrm)\{\s*,?\s*(?:and|or)\s*\}"
+_SEPARATOR = rf"[\s,;&$~]|\\[,;:!& ()\[\]]|\\\\|\\q?quad(?![a-zA-Z])|{_AND_OR}"
+_BETWEEN = re.compile(rf"(?:{_SEPARATOR})*")
+_LABEL = r"([A-Za-z](?:_(?:\w|\{\w{1,3}\}))?|\\[a-z]{2,7})\s*=\s*\$?\s*"
+_LABELLED = re.compile(rf"(?=[^=]{{0,40}}?(?:{_AND_OR}))(?:{_SEPARATOR})*+{_LABEL}")
+_LABEL_BEFORE = re.compile(rf"(?<![A-Za-z\\]){_LABEL}$")
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,28 @@ def _boxed(text: str) -> Extraction | None:
     if len(boxes) > MOST_BOXES:
         return Extraction(missing=f"more than {MOST_BOXES} boxes")
     groups: list[list[str]] = []
-    previous_end = 0
+    first_start = previous_end = 0
     for start, end, content in boxes:
-        joined = groups and _BETWEEN.fullmatch(text, previous_end, start)
-        if joined:
+        label = _LABELLED.fullmatch(text, previous_end, start) if groups else None
+        if groups and _BETWEEN.fullmatch(text, previous_end, start):
             groups[-1].append(content)
+        elif label:
+            if len(groups[-1]) == 1:
+                groups[-1][0] = _label_before(text, first_start) + groups[-1][0]
+            groups[-1].append(f"{label[1]}={content}")
         else:
             groups.append([content])
+            first_start = start
         previous_end = end
     if not groups:
         return None
     return _last_group(groups)
+
+
+def _label_before(text: str, start: int) -> str:
+    """`x=` where the box at `start` has such a label, else nothing."""
+    label = _LABEL_BEFORE.search(text[max(0, start - 20) : start])
+    return f"{label[1]}=" if label else ""
 
 
 def _last_group(groups: list[list[str]]) -> Extraction:

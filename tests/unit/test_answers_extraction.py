@@ -26,6 +26,10 @@ from rasft.answers.extraction import extract
         (r"\boxed{5} \boxed{5}", ("5",)),
         (r"<think>\boxed{3}</think>\boxed{5}", ("5",)),
         (r"\boxed{4 is open, but \boxed{5}", ("5",)),
+        (r"$x=\boxed{2}$ or $x=\boxed{3}$", ("x=2", "x=3")),
+        (r"$x=\boxed{2}$, and $y=\boxed{3}$", ("x=2", "y=3")),
+        (r"$x=\boxed{2}$ and so $y=\boxed{3}$", ("3",)),
+        (r"\boxed{10} \& \boxed{20} \\ \boxed{30}", ("10", "20", "30")),
     ],
 )
 def test_boxes(response, pieces):
@@ -158,6 +162,7 @@ def test_a_box_goes_before_a_statement():
         "\\boxed{" * 300_000,
         "{" * 1_000_000 + r"\boxed{5}",
         r"\boxed{5} so " * 100_000,
+        r"\boxed{5}" + " or" * 300_000 + r" x=\boxed{6}",
         "the answer" + " " * 300_000,
         "the answer to" + " " * 300_000,
         "the answer is " + "$5$ or " * 200_000,
