@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from rasft.answers.reading.bounds import MOST_CHARACTERS as MOST_ANSWER_CHARACTERS
 from rasft.answers.statements import stated_answer
+from rasft.answers.thinking import after_thinking
 
 MOST_CHARACTERS = 4_000_000
 MOST_CHARACTERS_OF_ONE = 2 * MOST_ANSWER_CHARACTERS  # longer is refused later, as it is
@@ -21,7 +22,6 @@ MOST_GUESSES = 3
 MOST_WRAPPERS = 4  # boxes around boxes
 
 # The patterns start with one literal or a small set: they are tried all over long responses.
-_THINK = re.compile(r"<(/?)[tT][hH][iI][nN][kK](?:[iI][nN][gG])?>")
 _BOX = re.compile(r"[\\\x08](?:boxed|fbox|framebox|oxed)(?![a-zA-Z])\s*")
 _BARE = re.compile(
     r"[+-]?(?:\d[\d,]*\.?\d*|\.\d+|[A-Za-z]|\\[a-zA-Z]+(?:\{[^{}]*\})*)|\([^()\n]*\)"
@@ -69,16 +69,6 @@ def extract(response: str, *, stated: bool = False) -> Extraction:
         return found
     statement = stated_answer(visible) if stated else ""
     return Extraction((statement,)) if statement else Extraction(missing="no boxed answer")
-
-
-def after_thinking(response: str) -> str | None:
-    """The text after the last `</think>`; None when a `<think>` after it stays open."""
-    start, opened = 0, False
-    for mark in _THINK.finditer(response):
-        opened = not mark[1]
-        if mark[1]:
-            start = mark.end()
-    return None if opened else response[start:]
 
 
 def _boxed(text: str) -> Extraction | None:
