@@ -79,7 +79,10 @@ def same_program(one: str, other: str) -> bool:
 
 def _statements(program: str) -> list[str]:
     with warnings.catch_warnings(action="ignore"):  # invalid escapes in published programs
-        tree = ast.parse(program)
+        try:
+            tree = ast.parse(program)
+        except SyntaxError:
+            return []
     documented = ast.get_docstring(tree, clean=False) is not None
     return [ast.dump(node) for node in tree.body[documented:]]
 

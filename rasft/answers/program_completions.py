@@ -66,7 +66,7 @@ def _free_indents(code_prefix: str, rest: list[str]) -> list[str]:
     """
     if not rest or not code_prefix.rstrip().endswith(":"):
         return []
-    narrowest = min(rest, key=len)
+    narrowest = min(rest, key=lambda indent: len(indent.expandtabs()))
     return [own for own in (narrowest, narrowest[:-1]) if own]
 
 
