@@ -110,7 +110,7 @@ def without_repetitions(table: pa.Table, threshold: float) -> tuple[pa.Table, li
     Two problems repeat each other if their texts are near-duplicates and their golds are equal:
     "where k > 0" and "where k < 0" nearly agree in their words and are two problems.
     """
-    columns = [_Column(table[name]) for name in ("answer", "tests", "setup")]
+    columns = [_Column(table[name]) for name in ("answer", "choices", "tests", "setup")]
     twins = near_duplicates.find(
         _Column(table["prompt"]), threshold, lambda row: tuple(column[row] for column in columns)
     )

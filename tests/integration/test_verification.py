@@ -11,7 +11,7 @@ import pytest
 
 from rasft import plugins
 from rasft.config import files as config_files
-from rasft.config.settings import Config, VerificationConfig
+from rasft.config.settings import Config, PromptConfig, VerificationConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger
 from rasft.ledger.store import Store
@@ -160,6 +160,19 @@ def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     assert evaluate.sample_and_judge(*asked) == (rows, [manifest])
     restarted = manifest | {"engine_notes": ["restarted: it hung"]}
     assert evaluate.engine_notes([manifest, restarted]) == ["quiz, base: restarted: it hung"]
+
+
+def test_a_benchmark_of_choices_is_asked_with_its_own_prompt(folder: Path):
+    chosen = settings(folder, samples=2)
+    (row,) = [replace(SUM, verifier="choice", answer="B", choices=("1", "2"))]
+    with pytest.raises(UserError, match=r"the config has no prompts.choice; add it"):
+        evaluate.sample_and_judge(chosen, "quiz", [row], {"base": folder}, NO_LEDGER)
+    asked = chosen.model_copy(update={"prompts": {"choice": PromptConfig(system="Choose.")}})
+    found, (manifest,) = evaluate.sample_and_judge(
+        asked, "quiz", [row], {"base": folder}, NO_LEDGER
+    )
+    assert len(found[0].correct) == 2
+    assert manifest["verifiers"] == {"choice": verify.version("choice", SETTINGS)}
 
 
 def test_a_second_evaluation_makes_nothing(folder: Path, tmp_path: Path):

@@ -57,6 +57,20 @@ def test_a_row_without_an_expert_response_stops_the_run(loaded, missing):
         loaded(ROW, ROW | {"id": "b"} | missing)
 
 
+def test_choices_need_a_gold_and_are_part_of_it(loaded):
+    choices = {"verifier": "choice", "answer": "B", "expert_response": "\\boxed{B}"}
+    asked = "Which of the numbers that stand below is a prime number and no other one is?"
+    row = ROW | choices | {"prompt": asked, "choices": ["4", "5"]}
+    kept, dropped = loaded(
+        row, row | {"id": "b", "answer": " "}, row | {"id": "c", "choices": ["6", "7"]},
+        row | {"id": "d"},
+    )  # fmt: skip
+    assert [(each.id, each.choices) for each in kept] == [("a", ("4", "5")), ("c", ("6", "7"))]
+    assert [(each.problem_id, each.reason) for each in dropped] == [
+        ("b", "no_answer"), ("d", "near_duplicate"),
+    ]  # fmt: skip
+
+
 def test_a_duplicate_id_names_both_rows(loaded):
     message = (
         r"duplicate problem id 'a': data.datasets\[0\] \(jsonl\) row 1 and "

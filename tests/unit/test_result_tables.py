@@ -158,6 +158,22 @@ def test_metrics_come_from_the_same_matrix() -> None:
         table(found, metric="best")
 
 
+def test_choices_vote_and_programs_do_not() -> None:
+    (found,) = runs({"sft": 0.3}, seeds=1)
+    renamed = {"amc23": "gpqa_diamond", "humaneval": "livecodebench"}
+    chosen = replace(
+        found,
+        results=[
+            replace(r, benchmark=renamed.get(r.benchmark, r.benchmark)) for r in found.results
+        ],
+        manifests=[
+            m | {"benchmark": renamed.get(m["benchmark"], m["benchmark"])} for m in found.manifests
+        ],
+    )
+    assert table([chosen], metric="maj").columns == ("math500", "gpqa_diamond")
+    assert "livecodebench" in table([chosen]).columns
+
+
 def test_votes_are_counted_by_meaning() -> None:
     row = BenchmarkResult(
         "b", "base", "p", (True, True, False, False, False), ("",) * 5,
