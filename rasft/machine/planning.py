@@ -16,6 +16,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rasft.config import judged
 from rasft.config.settings import Config
 
 START_SECONDS = 10.0  # of a task that loads a model: grows with nothing below
@@ -107,10 +108,11 @@ def steps(
 
 def _judging(config: Config, benchmarks: Mapping[str, int]) -> list[StepPlan]:
     """Each model has a task of its own on each benchmark."""
-    tasks = len(config.models) * len(benchmarks)
+    rows = judged.rows(config).values()
+    work = statistics.mean(_evaluated(row, benchmarks, checkpoints=1) for row in rows)
     return [
         StepPlan("start", 1),
-        StepPlan("evaluate", tasks, _evaluated(config, benchmarks, checkpoints=1), "generate"),
+        StepPlan("evaluate", len(rows) * len(benchmarks), work, "generate"),
         StepPlan("report", 1),
         StepPlan("end", 1),
     ]

@@ -114,14 +114,15 @@ def build(runs: Sequence[StoredRun], how: Plan) -> ResultTable:
     ]
     differences = _differences(columns, baseline, how)
     seeds = sorted({entry.seeds for row in rows for entry in row.entries if entry.seeds})
+    level = f"{100 * how.confidence:g} %"
     return ResultTable(
         columns=tuple(column.name for column in columns),
         rows=tuple(_with_cuts(row, columns, cut) for row in rows),
         baseline=baseline,
         differences=tuple(differences),
         notes=(
-            *table_notes.verdict(differences),
-            *table_notes.metric(how.metric, how.confidence, seeds),
+            *table_notes.verdict(differences, level),
+            table_notes.metric(how.metric, level, seeds),
             *(
                 f"{c.name}: {', '.join(c.parts)}, weighed alike."
                 for c in columns

@@ -15,30 +15,33 @@ from rasft.results.statistics import FEWEST_PROBLEMS
 LIKE = ("engine", "dtype", "verifiers")
 
 
-def verdict(differences: Sequence[Interval]) -> list[str]:
-    """Which differences are real, in words; nothing where there is none to tell of."""
+def metric(name: str, level: str, seeds: Sequence[int]) -> str:
+    """What a figure is; `seeds` are the numbers of seeds behind figures."""
+    over = " and seeds." if list(seeds) != [1] else " alone: one seed says nothing of seeds."
+    return f"{name} in percent, with a {level} interval over problems{over}"
+
+
+def verdict(differences: Sequence[Interval], level: str) -> list[str]:
+    """Which differences are real, and in which sense; nothing where there is none to tell of."""
     if not differences:
         return []
+    return [
+        _real(differences),
+        f"Differences are paired by problem and seed; the {level} holds for all of them at once "
+        "(max-t over the family). Bold: ahead of every other row of the column in the same sense.",
+    ]
+
+
+def _real(differences: Sequence[Interval]) -> str:
     real = [i for i in differences if i.is_real and i.problems >= FEWEST_PROBLEMS]
     if not real:
-        return [f"None of the {len(differences)} differences is beyond noise."]
+        return f"None of the {len(differences)} differences is beyond noise."
     said = [
         f"{i.contrast.row} {'above' if i.mean > 0 else 'below'} {i.contrast.against} on "
         f"{i.contrast.column} ({100 * i.mean:+.1f})"
         for i in real
     ]
-    return [f"Beyond noise are {len(real)} of {len(differences)} differences: {'; '.join(said)}."]
-
-
-def metric(name: str, confidence: float, seeds: Sequence[int]) -> list[str]:
-    """What a figure and a difference are; `seeds` are the numbers of seeds behind figures."""
-    level = f"{100 * confidence:g} %"
-    return [
-        f"{name} in percent, with a {level} interval over problems"
-        + (" and seeds." if list(seeds) != [1] else " alone: one seed says nothing of seeds."),
-        f"Differences are paired by problem and seed; the {level} holds for all of them at once "
-        "(max-t over the family). Bold: ahead of every other row of the column in the same sense.",
-    ]
+    return f"Beyond noise are {len(real)} of {len(differences)} differences: {'; '.join(said)}."
 
 
 def of_cells(

@@ -40,7 +40,7 @@ def test_each_judged_model_has_a_task_on_each_benchmark() -> None:
     judged = config_files.load("eval")
     start, evaluate, report, end = steps(judged, 0, {"heldout_math": 32, "a": 8}, {"evaluate": 1})
     assert (evaluate.tasks, evaluate.gpus) == (4, 1)
-    assert evaluate.work == (32 + 8) / 2 * 256 / 2
+    assert evaluate.work == (32 + 8) / 2 * 128 / 2
     assert [each.step for each in (start, report, end)] == ["start", "report", "end"]
 
 
