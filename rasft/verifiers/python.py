@@ -37,6 +37,12 @@ _DEFAULTS: dict[str, Any] = {
     "base_image": None,
     "keep_output": False,  # also return the last 2 kB of stdout and stderr
 }
+# The sources outside the sandbox that a verdict depends on.
+DECIDING = (
+    PACKAGE / "answers" / "thinking.py",
+    *sorted((PACKAGE / "answers").glob("program*.py")),
+    PACKAGE / "verifiers" / "python.py",
+)
 _NO_PROGRAM = Judgement(Status.NO_ANSWER, detail="no program in the response")
 
 
@@ -174,12 +180,7 @@ def _judgement(outcome: Outcome | None, sources: tuple[str, ...]) -> Judgement:
 def deciding_version() -> str:
     """A hash of every source that a verdict depends on."""
     digest = hashlib.sha256()
-    answers = PACKAGE / "answers"
-    for source in (
-        answers / "thinking.py",
-        *sorted(answers.glob("program*.py")),
-        PACKAGE / "verifiers" / "python.py",
-    ):
+    for source in DECIDING:
         digest.update(source.read_bytes())
     for path, content in sorted(image_files().items()):
         digest.update(path.encode() + content)

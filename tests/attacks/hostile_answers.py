@@ -61,6 +61,19 @@ DEEP = {
     "a null byte": "def solve(x): return 17\0",
     "half a pair": "def solve(x): return '\ud800'",
 }
+# the others compile, and fail when they run
+TOO_DEEP = {
+    "parentheses",
+    "signs",
+    "a long sum",
+    "a long path",
+    "lambdas",
+    "conditions",
+    "blocks",
+    "a long number",
+    "a null byte",
+    "half a pair",
+}
 DEEPENED = {f"{name} in front": fenced(source + "\n") for name, source in DEEP.items()}
 
 # texts on which a careless pattern takes time in the square of their length, or worse

@@ -16,6 +16,7 @@ from rasft.answers.programs import (
 )
 from sandbox.inside.choice import choose
 from tests.answer_shapes import BINDINGS, HEADER, SHAPES, Solution, block, same_program
+from tests.programs import found_by
 
 PREFIX = 'from typing import List\n\n\ndef f(xs: List[int]) -> int:\n    """Sum."""\n'
 
@@ -254,3 +255,13 @@ def test_what_does_not_compile_is_no_program() -> None:
     assert chosen(fenced(RIGHT) + fenced("def solve(x) = 7x + 3\n"), "solve") == RIGHT
     assert chosen(fenced("def solve(x) = 7x + 3\n"), "solve") == "def solve(x) = 7x + 3\n"
     assert choose([DEEP["parentheses"], DEEP["a null byte"], RIGHT], "solve") == 2
+
+
+def test_a_verdict_depends_on_every_module_that_reads_a_program() -> None:
+    code = (
+        "import sys, rasft.answers.programs as p\n"
+        "from rasft.verifiers.python import DECIDING\n"
+        "read = {m.__file__ for n, m in sys.modules.items() if n.startswith('rasft.answers.')}\n"
+        "import json; print(json.dumps({'missing': sorted(read - set(map(str, DECIDING)))}))"
+    )
+    assert found_by(code)["missing"] == []
