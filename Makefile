@@ -33,7 +33,7 @@ test:
 test-whole: $(TEST)/.installed sandbox
 	$(TEST_BIN)/python -m pytest -m whole --timeout 1800
 
-test-install: $(TEST)/.installed
+test-install: $(TEST)/.installed sandbox
 	$(TEST_BIN)/python -m pytest -m install --timeout 3600 -s
 
 lint: $(TEST)/.installed

@@ -192,6 +192,56 @@ def plan(
         plan_command.check_budget(planned.estimates, gpu_price, budget)
 
 
+@main.command(name="eval")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option("--benchmarks", metavar="A,B", help="By name; else those of the config.")
+@click.option("--limit", type=click.IntRange(min=1), help="The first problems of each benchmark.")
+@click.option("--samples", type=click.IntRange(min=1), help="A problem.")
+@click.option("--max-new-tokens", type=click.IntRange(min=1), help="Of a response.")
+@click.option("--protocol", metavar="NAME", help="A file of configs/protocols.")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("eval"),
+    metavar="CONFIG",
+)
+@click.option("--tag", "tags", multiple=True, help="Tag the run.")
+def evaluate(
+    models: tuple[str, ...],
+    benchmarks: str | None,
+    limit: int | None,
+    samples: int | None,
+    max_new_tokens: int | None,
+    protocol: str | None,
+    config_path: Path,
+    tags: tuple[str, ...],
+) -> None:
+    """Judge each MODEL on benchmarks, with nothing trained, and print the table.
+
+    MODEL is a hub id, a folder, embedded:smollm2-135m, a run (RasftFlow/12), champion:CONFIG, or
+    a served model: http://HOST/v1#NAME, with a key in OPENAI_API_KEY if it asks for one. Prompts
+    and sampling are those of CONFIG, configs/eval.yaml by default. The run is stored as an
+    EvalFlow, for `rasft tables`. The exit status is 1 if a model or benchmark failed.
+
+    \b
+    Example:
+      rasft eval embedded:smollm2-135m --benchmarks gsm8k_test --limit 20
+      rasft eval Qwen/Qwen3-8B RasftFlow/12 --benchmarks math500,humaneval --protocol greedy
+      rasft eval http://127.0.0.1:8000/v1#big --benchmarks aime25 --samples 16
+    """
+    from rasft.commands import evaluate as evaluate_command
+    from rasft.commands import tables as tables_command
+    from rasft.results import table_text
+
+    named = [name.strip() for name in (benchmarks or "").split(",") if name.strip()]
+    wanted = evaluate_command.Wanted(models, named, limit, samples, max_new_tokens, protocol)
+    config = evaluate_command.configure(config_files.load(config_path), wanted)
+    built = tables_command.rebuild([evaluate_command.run(config, tags)], [])
+    click.echo(table_text.markdown(built.table), nl=False)
+    sys.exit(any(run.failure for run in built.runs))
+
+
 @main.command()
 @click.argument("ids", nargs=-1, metavar="[RUN]...")
 @click.option("--tag", "tags", multiple=True, help="Take the runs with this tag; all, if several.")

@@ -85,7 +85,9 @@ class Rollout:
     seed: int
     token_ids: tuple[int, ...]  # response tokens, with the EOS where the model wrote one
     text: str
-    finish_reason: str  # "stop" (wrote the EOS) or "length" (ran out of new tokens)
+    # "stop" (wrote the EOS) or "length" (ran out of new tokens); of a served model what its server
+    # says.
+    finish_reason: str
 
 
 @dataclass(frozen=True)
@@ -221,11 +223,12 @@ class BenchmarkResult:
     """One row of the stored 0/1 matrix: a problem's samples under one checkpoint."""
 
     benchmark: str
-    checkpoint: str  # "base" or "trained"
+    checkpoint: str  # "base", "warmed_up" or "trained"; "judged" where nothing was trained
     problem_id: str
     correct: tuple[bool | None, ...]  # one for each sample; None where undecided
     statuses: tuple[str, ...]
     answers: tuple[str | None, ...] = ()  # what the verifier read; for majority votes
+    finish_reasons: tuple[str, ...] = ()  # as of Rollout; "length" was cut at the token limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,3 +251,14 @@ class CellResult:
     steps: int = 0  # optimizer steps
     seconds: float = 0.0  # of training
     notes: tuple[str, ...] = ()  # what a reader must know, such as a reward that never came
+
+
+@dataclass(frozen=True)
+class JudgedCell:
+    """One model on one benchmark in an evaluation without training: how it went."""
+
+    row: str  # as the config's `models` names it
+    benchmark: str
+    failure: str | None  # the first line of what went wrong; None where the cell is whole
+    config: str  # JSON of the whole config that the model was judged by
+    training_data: str = ""  # fingerprint of what a run's model was trained on; empty: not known

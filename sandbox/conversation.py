@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
+from dataclasses import fields
 from typing import Any
 
 from sandbox.container import DOCKER_FAILURES, Container
@@ -103,7 +104,7 @@ class Conversation:
             task.failures = 1
             self._queue.give_back([task])
         else:
-            names = ("status", "detail", "cpu_seconds", "wall_seconds", "stdout", "stderr")
+            names = (each.name for each in fields(Outcome))
             task.settle(Outcome(**{name: message[name] for name in names}))
         return fit
 

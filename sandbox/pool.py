@@ -133,7 +133,7 @@ def _lockdown(client: docker.DockerClient, settings: PoolSettings) -> Lockdown:
 
 def _refusal(job: SandboxJob, settings: PoolSettings) -> Outcome | None:
     """Return the outcome of a job that no container needs to see."""
-    size = len(job.source.encode("utf-8", "replace"))
+    size = sum(len(source.encode("utf-8", "replace")) for source in job.sources)
     if size > MAX_SOURCE_BYTES:
         return Outcome(MALFORMED, f"{size >> 10} kB of source; at most {MAX_SOURCE_BYTES >> 10}")
     if not job.tests.strip():

@@ -1,7 +1,9 @@
 """The sandbox's contract: what goes in, what comes out, what is guaranteed and what is not.
 
 A job is a program and the tests that judge it; an outcome is a status. The program, its output
-and its answers are hostile; the tests and their helpers are trusted.
+and its answers are hostile; the tests and their helpers are trusted. Where it is open which part
+of an answer is the program, a job names several in order: one of them is chosen by what compiles
+and binds the entry point, before any of them runs and without the tests, and it alone is judged.
 
 Guaranteed
 - The tested program never decides. Tests run in another process, under another user, and see
@@ -94,6 +96,9 @@ class SandboxJob:
     "stdio"      tests are {"inputs": [text], "outputs": [text]}: run the program on each input
                  and compare what it prints, trailing white space apart
 
+    The program is the first of `source` and `alternatives` that compiles and binds the entry
+    point at module level; where none does, the first that compiles; else `source`.
+
     >>> SandboxJob(source="def f(x): return x + 1", tests="assert f(1) == 2").form
     'script'
     """
@@ -106,10 +111,16 @@ class SandboxJob:
     setup: str = ""  # trusted source run after the prelude; may use what the program defines
     limits: Limits = field(default_factory=Limits)
     keep_output: bool = False
+    alternatives: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as the container reads it, less its id."""
         return asdict(self)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """`source` and its alternatives, in order."""
+        return (self.source, *self.alternatives)
 
 
 @dataclass(frozen=True)
@@ -122,3 +133,4 @@ class Outcome:
     wall_seconds: float = 0.0
     stdout: str = ""  # the last 2 kB, where the job asked for it
     stderr: str = ""
+    chosen: int = 0  # which of the job's sources was judged

@@ -4,12 +4,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 # Metaflow refuses root, reads this once, and has no user in a bare container.
 if os.environ.get("USER", "root") == "root" and "USERNAME" not in os.environ:
     os.environ.setdefault("METAFLOW_USER", "rasft")
 # Workers test side by side: OpenMP's threads that wait spinning would take each other's core.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# How long one example takes says nothing on a machine that does other things too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

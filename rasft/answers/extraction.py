@@ -1,7 +1,8 @@
-r"""The answer a response states: its boxed groups, or (evaluation only) an explicit statement.
+r"""The answer of a response: its boxed groups, or (evaluation only) what `statements` reads.
 
 Strings only, linear in the length of the response. Boxes joined by nothing but separators form
-one group, a list; boxes apart in prose are separate groups and the last one counts, unless there
+one group, a list, also where each has its label and "and" or "or" joins them (`x=\boxed{2} or
+x=\boxed{3}`); boxes apart in prose are separate groups and the last one counts, unless there
 are more than three different ones, which is guessing. A box that never closes is truncated.
 """
 
@@ -11,6 +12,8 @@ import re
 from dataclasses import dataclass
 
 from rasft.answers.reading.bounds import MOST_CHARACTERS as MOST_ANSWER_CHARACTERS
+from rasft.answers.statements import stated_answer
+from rasft.answers.thinking import after_thinking
 
 MOST_CHARACTERS = 4_000_000
 MOST_CHARACTERS_OF_ONE = 2 * MOST_ANSWER_CHARACTERS  # longer is refused later, as it is
@@ -19,21 +22,16 @@ MOST_GUESSES = 3
 MOST_WRAPPERS = 4  # boxes around boxes
 
 # The patterns start with one literal or a small set: they are tried all over long responses.
-_THINK = re.compile(r"<(/?)[tT][hH][iI][nN][kK](?:[iI][nN][gG])?>")
 _BOX = re.compile(r"[\\\x08](?:boxed|fbox|framebox|oxed)(?![a-zA-Z])\s*")
 _BARE = re.compile(
     r"[+-]?(?:\d[\d,]*\.?\d*|\.\d+|[A-Za-z]|\\[a-zA-Z]+(?:\{[^{}]*\})*)|\([^()\n]*\)"
 )
-_BETWEEN = re.compile(
-    r"(?:[\s,;&$~]|\\[,;:! ()\[\]]|\\q?quad(?![a-zA-Z])|\band\b|\bor\b"
-    r"|\\(?:text|mbox|mathrm)\{\s*,?\s*(?:and|or)\s*\})*"
-)
-_STATED = re.compile(
-    r"(?:final\s+answer|the\s+answer|answer)(?:\s+to\s+[^.\n]{1,60}?)?[*_ ]*"
-    r"(?:\s+is(?!\s+not\b)(?:\s*:)?|\s*:)[*_]*\s*(?:\\\(|\\\[|\$\$?)?",
-    re.IGNORECASE,
-)
-_STOP = re.compile(r"\n|\.(?=\s|$)|\\\)|\\\]|(?<!\\)\$|\s(?:because|since|so|which|where|when)\s")
+_AND_OR = r"\band\b|\bor\b|\\(?:text|mbox|mathrm)\{\s*,?\s*(?:and|or)\s*\}"
+_SEPARATOR = rf"[\s,;&$~]|\\[,;:!& ()\[\]]|\\\\|\\q?quad(?![a-zA-Z])|{_AND_OR}"
+_BETWEEN = re.compile(rf"(?:{_SEPARATOR})*")
+_LABEL = r"([A-Za-z](?:_(?:\w|\{\w{1,3}\}))?|\\[a-z]{2,7})\s*=\s*\$?\s*"
+_LABELLED = re.compile(rf"(?=[^=]{{0,40}}?(?:{_AND_OR}))(?:{_SEPARATOR})*+{_LABEL}")
+_LABEL_BEFORE = re.compile(rf"(?<![A-Za-z\\]){_LABEL}$")
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,11 @@ class Extraction:
 
 
 def extract(response: str, *, stated: bool = False) -> Extraction:
-    """Find the answer; `stated` also takes an explicit "the answer is ..." where no box is."""
+    """Find the answer: the last boxes, and where no box is, with `stated`, what else states one.
+
+    `statements` has the order: tags, `####`, a sentence, a bold last line, a lone letter. The
+    text is as it was written; a letter may come as `C`, `(C)`, `C. 12` or `option C`.
+    """
     if len(response) > MOST_CHARACTERS:
         return Extraction(missing=f"longer than {MOST_CHARACTERS} characters")
     visible = after_thinking(response)
@@ -65,18 +67,8 @@ def extract(response: str, *, stated: bool = False) -> Extraction:
     found = _boxed(visible)
     if found is not None:
         return found
-    statement = _statement(visible) if stated else ""
+    statement = stated_answer(visible) if stated else ""
     return Extraction((statement,)) if statement else Extraction(missing="no boxed answer")
-
-
-def after_thinking(response: str) -> str | None:
-    """The text after the last `</think>`; None when a `<think>` after it stays open."""
-    start, opened = 0, False
-    for mark in _THINK.finditer(response):
-        opened = not mark[1]
-        if mark[1]:
-            start = mark.end()
-    return None if opened else response[start:]
 
 
 def _boxed(text: str) -> Extraction | None:
@@ -86,17 +78,28 @@ def _boxed(text: str) -> Extraction | None:
     if len(boxes) > MOST_BOXES:
         return Extraction(missing=f"more than {MOST_BOXES} boxes")
     groups: list[list[str]] = []
-    previous_end = 0
+    first_start = previous_end = 0
     for start, end, content in boxes:
-        joined = groups and _BETWEEN.fullmatch(text, previous_end, start)
-        if joined:
+        label = _LABELLED.fullmatch(text, previous_end, start) if groups else None
+        if groups and _BETWEEN.fullmatch(text, previous_end, start):
             groups[-1].append(content)
+        elif label:
+            if len(groups[-1]) == 1:
+                groups[-1][0] = _label_before(text, first_start) + groups[-1][0]
+            groups[-1].append(f"{label[1]}={content}")
         else:
             groups.append([content])
+            first_start = start
         previous_end = end
     if not groups:
         return None
     return _last_group(groups)
+
+
+def _label_before(text: str, start: int) -> str:
+    """`x=` where the box at `start` has such a label, else nothing."""
+    label = _LABEL_BEFORE.search(text[max(0, start - 20) : start])
+    return f"{label[1]}=" if label else ""
 
 
 def _last_group(groups: list[list[str]]) -> Extraction:
@@ -168,12 +171,3 @@ def _innermost(content: str) -> str:
             return content
         content = inner[mark.end() + 1 : -1]
     return content
-
-
-def _statement(text: str) -> str:
-    starts = [match.end() for match in _STATED.finditer(text)]
-    if not starts:
-        return ""
-    start = starts[-1]
-    stop = _STOP.search(text, start)
-    return text[start : stop.start() if stop else len(text)].strip().strip("*_").strip()

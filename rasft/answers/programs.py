@@ -1,16 +1,24 @@
 """Takes the program out of a chat answer, and says how its tests are to be run.
 
-The program is, by this one rule,
-1. the last fenced block that defines the entry point, after what the prompt's code has before
-   its own definition of it (imports, helpers);
-2. else, where the prompt is code to be continued, that code joined with the completion (the
-   last fenced block, or the whole answer where there is none), which ends before its first line
-   of prose at the left margin;
-3. else the last fenced block, or the whole answer, if it defines the entry point or there is
-   none to define.
-Anything else is no answer, and so is what a response only thinks: one that begins with `<think>`
-speaks after `</think>`. All of it looks at text only: an untrusted program is never parsed
-outside the sandbox.
+Where the program stands, by one rule:
+1. What is thought is no answer (`rasft.answers.thinking`); thinking without an end is none.
+2. The rest falls into pieces (`program_blocks`). Candidates are, in this order,
+   a. the pieces that define or assign the entry point at the left margin, the last first: of the
+      fenced blocks, then of what stands without a fence;
+   b. those that import it under its name (`from math import gcd as f`), in the same order.
+   Where the prompt is code to be continued, that code with each piece that may be its body
+   (`program_completions`) comes before those pieces of a. that only assign.
+   Where there is no entry point, every piece is one; blocks fenced as Python, then those that
+   print, come first.
+   An indent that all lines share and no-break spaces are taken away where a piece has them. In
+   front of it come what the prompt's code has before its own definition (imports, helpers), and
+   those other pieces that only define or import what it names and lacks.
+3. The first candidate that compiles and binds the entry point is the program; where none does,
+   the first that compiles; where none compiles, the first, and it is malformed. No candidate is
+   no answer. The sandbox compiles them, before anything runs: here text is looked at, and no
+   program is parsed.
+The tests have no part in it, so an answer with two different programs is judged by one of them,
+and no program gets a second try. There are at most MOST_CANDIDATES, of MOST_BYTES in all.
 
 Tests are recognised by their form:
   stdio      a JSON object {"inputs": [text, ...], "outputs": [text, ...]}
@@ -24,15 +32,18 @@ from __future__ import annotations
 import builtins
 import json
 import re
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-_FENCE = re.compile(
-    r"^[ \t]*(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<body>.*?)(?:^[ \t]*(?P=fence)[ \t]*$|\Z)",
-    re.M | re.S,
-)
-_CODE_AT_MARGIN = re.compile(
-    r"(?:def|class|import|from|async|@|#|[)\]}]|\"\"\"|''')|\w+\s*(?::\s*\w+\s*)?=[^=]"
-)
+from rasft.answers.program_blocks import Block, dedented, from_margin, only_defines, readings
+from rasft.answers.program_completions import continued, reindented
+from rasft.answers.thinking import after_thinking
+
+Binds = Callable[[str, str], bool]
+MOST_CANDIDATES = 12
+MOST_BYTES = 1 << 20
+MOST_HELPERS = 32  # pieces looked through for what a program lacks
+
 _CHECK = re.compile(r"^def check\s*\(", re.M)
 _CHECK_CALLED = re.compile(r"^check\s*\(", re.M)
 _TEST_FUNCTIONS = re.compile(r"^(?:def test|class Test)", re.M)
@@ -40,78 +51,184 @@ _CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*\(")
 _IMPORTED = re.compile(r"^from solution import (\w+)", re.M)
 _BOUND = re.compile(r"^\s*(?:def|class)\s+(\w+)|^\s*(\w+)\s*=[^=]|import\s+(.*)", re.M)
 _KEYWORDS = frozenset(("assert", "and", "or", "not", "in", "is", "if", "else", "for", "lambda"))
+_WORD = re.compile(r"\w+")
+_DECLARED = re.compile(r"^(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)", re.M)
+# possessive, so that no white space is tried twice
+_ASSIGNED = re.compile(r"^(\(?[\w*][\w, \t*]*+\)?)[ \t]*+(?::[^=\n]+)?=[^=]", re.M)
+_IMPORTED_NAMES = re.compile(r"^(?:from[ \t]+[\w.]+[ \t]+)?import\b([^\n#]*)", re.M)
 
 
 def extract_program(
     response: str, entry_point: str | None = None, code_prefix: str | None = None
 ) -> str | None:
-    """Return the program in an answer, None where there is none.
+    """Return the best candidate, for who cannot compile; None where there is none.
 
     >>> extract_program("Try this:\\n```python\\ndef f(x):\\n    return x\\n```\\n", "f")
     'def f(x):\\n    return x\\n'
-    >>> extract_program("    return x\\nI hope it helps", "f", "def f(x):\\n")
-    'def f(x):\\n    return x\\n'
     """
-    response = spoken(response.replace("\r\n", "\n"))
-    blocks = [match["body"] for match in _FENCE.finditer(response)]
-    for block in reversed(blocks):
-        if entry_point and defines(block, entry_point):
-            return _after_preamble(block, entry_point, code_prefix)
-    text = blocks[-1] if blocks else response
-    if not text.strip():
-        return None
-    if code_prefix and entry_point:
-        if defines(text, entry_point):
-            return _after_preamble(text, entry_point, code_prefix)
-        return _joined(code_prefix, text)
-    if entry_point is None or defines(text, entry_point):
-        return text
-    return None
+    return next(iter(candidates(response, entry_point, code_prefix)), None)
 
 
-def spoken(response: str) -> str:
-    """A response without the thinking it begins with; "" where that never ends.
+def candidates(
+    response: str, entry_point: str | None = None, code_prefix: str | None = None
+) -> tuple[str, ...]:
+    """Return what may be the program of an answer, in the order of the module's rule.
 
-    >>> spoken("<think>f or g?</think>f"), spoken("<think>f or g?"), spoken("f")
-    ('f', '', 'f')
+    >>> candidates("def f(x):\\n    return x\\nI hope it helps", "f")[1:]
+    ('def f(x):\\n    return x\\n',)
+    >>> candidates("    return x\\nI hope it helps", "f", "def f(x):\\n")
+    ('def f(x):\\n    return x\\n',)
     """
-    if not response.lstrip().startswith("<think>"):
-        return response
-    return response.partition("</think>")[2]
+    visible = after_thinking(response)
+    if visible is None:
+        return ()
+    found: dict[str, str] = {}
+    for source in _in_order(visible, entry_point, code_prefix or ""):
+        found.setdefault(source.strip(), source)
+        if len(found) == MOST_CANDIDATES:
+            break
+    return _within(list(found.values()))
+
+
+def _within(sources: list[str]) -> tuple[str, ...]:
+    """The first, whatever its size, and those after it that fit."""
+    kept, size = sources[:1], sum(len(source.encode("utf-8", "replace")) for source in sources[:1])
+    for source in sources[1:]:
+        size += len(source.encode("utf-8", "replace"))
+        if size > MOST_BYTES:
+            break
+        kept.append(source)
+    return tuple(kept)
+
+
+def _in_order(text: str, entry_point: str | None, code_prefix: str) -> Iterator[str]:
+    groups = list(readings(text))
+    helpers = [block.text for block in groups[0] or groups[-1]][-MOST_HELPERS:]
+    if entry_point is None:
+        for group in groups[:-1]:
+            last_first = group[::-1]
+            for block in sorted(last_first, key=_rank):
+                for source in _mended(block.text):
+                    yield from _completed(source, helpers)
+        return
+    if code_prefix.strip():
+        yield from _whole(groups, helpers, declares, entry_point, code_prefix)
+        pieces = [piece for group in groups[:-1] for piece in _bodies(group, entry_point)]
+        for join in (continued, reindented):
+            for piece in pieces:
+                yield from join(code_prefix, piece)
+    for binds in (defines, imports):
+        yield from _whole(groups, helpers, binds, entry_point, code_prefix)
+
+
+def _whole(
+    groups: list[list[Block]], helpers: list[str], binds: Binds, entry_point: str, code_prefix: str
+) -> Iterator[str]:
+    for group in groups:
+        for block in reversed(group):
+            for source in _mended(block.text):
+                if binds(source, entry_point):
+                    for whole in _completed(source, helpers):
+                        yield _after_preamble(whole, entry_point, code_prefix)
+
+
+def _rank(block: Block) -> tuple[bool, bool]:
+    prints = "print" in block.text or "write" in block.text
+    return not block.language.lower().startswith("py"), not prints
+
+
+def _bodies(group: list[Block], entry_point: str) -> Iterator[str]:
+    for block in reversed(group):
+        if block.text.strip() and not declares(block.text, entry_point):
+            yield block.text.replace("\u00a0", " ")
+
+
+def _mended(piece: str) -> Iterator[str]:
+    """A piece as it stands, from its first line at the margin, and without what garbles it."""
+    for text in dict.fromkeys((piece, piece.replace("\u00a0", " "))):
+        if not text.strip():
+            continue
+        yield from_margin(text)
+        if text.lstrip("\n")[:1].isspace():
+            yield dedented(text)
+
+
+def declares(source: str, name: str) -> bool:
+    """True when some line at the left margin is the `def` or `class` of `name`.
+
+    >>> declares("def f(x): return x", "f"), declares("    def f(x): return x", "f")
+    (True, False)
+    """
+    return name in source and name in _DECLARED.findall(source)
 
 
 def defines(source: str, name: str) -> bool:
-    """True when some line at the left margin defines or assigns `name`.
+    """True when some line at the left margin declares or assigns `name`.
 
-    >>> defines("def f(x): return x", "f"), defines("    def f(x): return x", "f")
+    >>> defines("f, g = abs, max", "f"), defines("g = f(3)", "f")
     (True, False)
     """
-    name = re.escape(name)
-    defined = rf"^(?:(?:async\s+)?def\s+|class\s+){name}\b"
-    assigned = rf"^{name}\s*(?::[^=\n]+)?=[^=]"
-    return re.search(f"{defined}|{assigned}", source, re.M) is not None
+    return name in source and (declares(source, name) or _among(_ASSIGNED, source, name))
 
 
-def _after_preamble(source: str, entry_point: str, code_prefix: str | None) -> str:
-    head = rf"^(?:(?:async\s+)?def|class)\s+{re.escape(entry_point)}\b"
-    start = re.search(head, code_prefix or "", re.M)
+def imports(source: str, name: str) -> bool:
+    """True when some line at the left margin imports `name`.
+
+    >>> imports("from math import gcd as f", "f"), imports("import f_of_x", "f")
+    (True, False)
+    """
+    return name in source and _among(_IMPORTED_NAMES, source, name)
+
+
+def _among(pattern: re.Pattern[str], source: str, name: str) -> bool:
+    return any(name in _WORD.findall(found) for found in pattern.findall(source) if name in found)
+
+
+def _completed(source: str, others: list[str]) -> Iterator[str]:
+    """The program after the pieces that define what it lacks, if any, then the program alone."""
+    if len(others) < 2:
+        yield source
+        return
+    lacks = _words(source) - _bound(source)
+    taken: set[int] = set()
+    if "from __future__" not in source:  # which must come first in a module
+        while more := [
+            number
+            for number, other in enumerate(others)
+            if number not in taken and _helps(other, lacks) and other.strip() not in source
+        ]:
+            taken.update(more)
+            lacks |= {word for number in more for word in _words(others[number])}
+    if taken:
+        yield "\n\n".join([*(others[number].rstrip() for number in sorted(taken)), source])
+    yield source
+
+
+def _helps(other: str, lacks: set[str]) -> bool:
+    return not lacks.isdisjoint(_bound(other)) and only_defines(other)
+
+
+def _words(source: str) -> set[str]:
+    return set(_WORD.findall(source))
+
+
+def _bound(source: str) -> set[str]:
+    """The names that lines of a source define, import or set, as far as its looks tell."""
+    return {
+        name
+        for match in _BOUND.finditer(source)
+        for name in _WORD.findall(" ".join(filter(None, match.groups())))
+    }
+
+
+def _after_preamble(source: str, entry_point: str, code_prefix: str) -> str:
+    declared = _DECLARED.finditer(code_prefix)
+    start = next((match for match in declared if match[1] == entry_point), None)
     # a __future__ import must come first in a module
-    if code_prefix is None or start is None or "from __future__" in source:
+    if start is None or "from __future__" in source:
         return source
     preamble = code_prefix[: start.start()]
     return f"{preamble.rstrip()}\n\n\n{source}" if preamble.strip() else source
-
-
-def _joined(code_prefix: str, completion: str) -> str:
-    kept = []
-    for line in completion.split("\n"):
-        if line[:1].strip() and not _CODE_AT_MARGIN.match(line):
-            break
-        kept.append(line)
-    gap = "" if code_prefix.endswith("\n") or not code_prefix.strip() else "\n"
-    # a completion may go on in the middle of the prompt's last line
-    gap = "" if completion[:1] not in (" ", "\t", "\n") else gap
-    return code_prefix + gap + "\n".join(kept).rstrip() + "\n"
 
 
 @lru_cache(maxsize=4096)
@@ -155,11 +272,7 @@ def entry_point_of(tests: str) -> str | None:
     imported = _IMPORTED.search(tests)
     if imported:
         return imported[1]
-    own = {
-        name
-        for match in _BOUND.finditer(tests)
-        for name in re.findall(r"\w+", " ".join(filter(None, match.groups())))
-    }
+    own = _bound(tests)
     asserts = "\n".join(line for line in tests.splitlines() if line.lstrip().startswith("assert"))
     called = [name for name in _CALL.findall(asserts or tests) if name not in own | _KEYWORDS]
     unknown = [name for name in called if name not in vars(builtins)]

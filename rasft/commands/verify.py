@@ -2,7 +2,8 @@
 
 Rows stream in blocks, so memory is bounded, and every judged row is on disk before the next block
 starts. Output rows match input rows by position, hence a second run goes on after the last whole
-row of the output. A row that cannot be judged as written becomes a row with status `malformed`.
+row of the output. A row that cannot be judged as written becomes a row with status `malformed`; so
+does one with a gold that cannot be read, unless the answer has its very spelling.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,19 @@ def _judged(rows: Iterator[Row], verifiers: _Verifiers) -> Iterator[tuple[Row, J
             if key not in streams:
                 same = [r.submission for r in block if (r.verifier, r.limits) == key]
                 streams[key] = verifiers.of(row).judge(s for s in same if s is not None)
-            yield row, next(streams[key])
+            yield row, _unless_the_gold_is_at_fault(row, next(streams[key]))
+
+
+def _unless_the_gold_is_at_fault(row: Row, judgement: Judgement) -> Judgement:
+    """An answer that does not meet a gold which nothing could meet is no wrong answer."""
+    if row.verifier != "math" or row.submission is None or judgement.status is Status.CORRECT:
+        return judgement
+    from rasft.answers.golds import unreadable  # brings mpmath, which programs do not need
+
+    fault = unreadable(row.submission.problem.answer)
+    if not fault:
+        return judgement
+    return replace(judgement, status=Status.MALFORMED, detail=f"line {row.line}: `answer`: {fault}")
 
 
 def _record(row: Row, judgement: Judgement, keep_output: bool) -> dict[str, Any]:

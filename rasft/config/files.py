@@ -1,8 +1,9 @@
 """YAML files -> a validated Config.
 
 A file holds only what differs from the defaults or from the file it `extends`, a name in the
-project's `configs/` folder or an absolute path. A mistake dies here with one message: which file,
-which key, which value, what is allowed.
+project's `configs/` folder or an absolute path. Where it names a protocol, that file's values stand
+between the two. A mistake dies here with one message: which file, which key, which value, what is
+allowed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from rasft.config.settings import Config
 from rasft.errors import UserError
 
 CONFIGS = paths.folder("configs")
+PROTOCOLS = CONFIGS / "protocols"
+APART = ("accelerate", "protocols")  # folders of configs/ whose files are no config of a run
 
 
 def load(path: str | Path) -> Config:
@@ -62,8 +65,24 @@ def resolve(values: dict[str, Any], where: str) -> dict[str, Any]:
         chain.append(_read(path))
     merged: dict[str, Any] = {}
     for layer in reversed(chain):
-        merged = merge(merged, layer)
+        merged = merge(merged, over_protocol(layer, where))
     return merged
+
+
+def over_protocol(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """These values over those of the protocol that they name, if any. Raises UserError."""
+    evaluation = values.get("evaluation")
+    name = evaluation.get("protocol") if isinstance(evaluation, Mapping) else None
+    return merge(protocol(str(name), where), values) if name else dict(values)
+
+
+def protocol(name: str, where: str = "config") -> dict[str, Any]:
+    """The values of a file of configs/protocols. Raises UserError with the known names."""
+    path = PROTOCOLS / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(each.stem for each in PROTOCOLS.glob("*.yaml")))
+        raise UserError(f"{where}: evaluation.protocol = {name!r} is none; known: {known}")
+    return _read(path)
 
 
 def _find(base: str, where: str) -> Path:
@@ -74,9 +93,9 @@ def _find(base: str, where: str) -> Path:
 
 
 def _known() -> str:
-    """The configs that have a name, but for the launchers' own."""
+    """The configs that have a name."""
     names = (path.relative_to(CONFIGS).with_suffix("") for path in CONFIGS.rglob("*.yaml"))
-    return ", ".join(sorted(name.as_posix() for name in names if name.parts[0] != "accelerate"))
+    return ", ".join(sorted(name.as_posix() for name in names if name.parts[0] not in APART))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

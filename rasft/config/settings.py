@@ -26,13 +26,22 @@ def _plugin(kind: plugins.Kind, *others: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _with_problem(text: str) -> str:
+    if "{problem}" not in text:
+        raise ValueError("it has no {problem}, the place of the problem's text")
+    return text
+
+
 class ModelConfig(Section):
     """The starting model, which is the policy and (after any warm-up) the frozen reference."""
 
-    path: str  # a Hugging Face folder, a hub id, or "embedded:smollm2-135m"
+    # A Hugging Face folder, a hub id, or "embedded:smollm2-135m". To be judged, not trained, also a
+    # run ("RasftFlow/12"), "champion:CONFIG", or "http(s)://HOST/v1#NAME", a model of a server.
+    path: str
     revision: str | None = None  # hub only: the commit to load
     fingerprint: str | None = None  # sha256 of config and weights; a run stops at any other
     dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"  # of compute, not of weights
+    key: str = "OPENAI_API_KEY"  # of a server: the environment variable that holds its key
 
 
 class SourceConfig(Section):
@@ -59,7 +68,7 @@ class BenchmarkConfig(SourceConfig):
 class DataConfig(Section):
     """The training problems."""
 
-    datasets: tuple[DatasetConfig, ...] = Field(min_length=1)  # in order; problems of all of them
+    datasets: tuple[DatasetConfig, ...] = ()  # in order; problems of all of them
     max_tokens: Count = 2048  # prompt and expert response; longer rows are dropped and counted
     decontaminate: bool = True  # drop problems that share a 13-gram run with a benchmark
     # drop problems that repeat an earlier one: shared 5-word shingles, with equal gold; null: keep
@@ -75,10 +84,12 @@ class Exchange(Section):
 
 
 class PromptConfig(Section):
-    """What stands before the problem in the chat."""
+    """What stands around the problem in the chat."""
 
     system: str = ""  # the system message; empty: none
     few_shot: tuple[Exchange, ...] = ()  # worked examples before the question, in order
+    # The user's message; {problem} is the problem's text.
+    question: Annotated[str, AfterValidator(_with_problem)] = "{problem}"
 
 
 class WarmupConfig(Section):
@@ -294,6 +305,9 @@ class EvaluationConfig(Section):
     """The benchmarks and how they are sampled."""
 
     benchmarks: tuple[BenchmarkConfig, ...] = ()  # each is one parallel task
+    # A file of configs/protocols, whose values stand below this section's file: how published
+    # tables are made. Named in tables.
+    protocol: str | None = None
     samples_per_problem: Count = 16  # under each checkpoint
     temperature: Annotated[float, Field(ge=0)] = 1.0  # 0 is greedy
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the nucleus; 1 is off
@@ -342,7 +356,7 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of sampling, shuffling, splits and intervals
     rounds: Count = 1  # runs of a chain (flows/rounds_flow.py), each from the last checkpoint
     model: ModelConfig
-    data: DataConfig
+    data: DataConfig = DataConfig()
     prompts: dict[str, PromptConfig]  # by verifier: "math", "python", "choice"
     chat: ChatConfig = ChatConfig()
     warmup: WarmupConfig | None = None
@@ -356,5 +370,7 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     ledger: LedgerConfig = LedgerConfig()
     comparison: ComparisonConfig | None = None
+    # Models side by side, for flows/eval_flow.py. Row -> the values laid over this config.
+    models: dict[str, dict[str, Any]] = {}
     schedule: ScheduleConfig = ScheduleConfig()
     resources: ResourcesConfig = ResourcesConfig()

@@ -37,6 +37,8 @@ def load_problems(
 
     `benchmarks` are the evaluation problems that training must not see. Raises UserError.
     """
+    if not config.data.datasets:
+        raise UserError("data.datasets names no dataset, and a training needs one; add it")
     dropped: list[Dropped] = []
     rows = keep(_with_unique_ids(_read(config, data_dir)), _without_gold, dropped)
     if config.data.decontaminate:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rasft.answers.extraction import after_thinking
+from rasft.answers.thinking import after_thinking
 from rasft.data import rows
 from rasft.data.source import Source
 from rasft.errors import UserError

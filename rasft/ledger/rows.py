@@ -94,6 +94,18 @@ def sample_key(prompt_ids: Sequence[int], room: int, sample_index: int, seed: in
     return _digest(_tokens(prompt_ids), f"{room} {sample_index} {seed}".encode())
 
 
+def chat_key(
+    messages: Sequence[Mapping[str, str]],
+    switches: Mapping[str, Any],
+    room: int,
+    sample_index: int,
+    seed: int,
+) -> str:
+    """As `sample_key`, of a model that is asked by messages."""
+    asked = json.dumps([list(messages), dict(switches)], sort_keys=True)
+    return _digest(asked.encode(), f"{room} {sample_index} {seed}".encode())
+
+
 def verdict_key(problem: str, text: str) -> str:
     """`problem` is a problem_digest: responses with the same text share their verdict."""
     return _digest(problem.encode(), text.encode())

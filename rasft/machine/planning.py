@@ -16,6 +16,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rasft.config import judged
 from rasft.config.settings import Config
 
 START_SECONDS = 10.0  # of a task that loads a model: grows with nothing below
@@ -94,26 +95,50 @@ class StepEstimate:
 def steps(
     config: Config, problems: int, benchmarks: Mapping[str, int], gpus: Mapping[str, int]
 ) -> list[StepPlan]:
-    """The steps of flows/rasft_flow.py in their order.
+    """The steps of flows/rasft_flow.py in their order; of flows/eval_flow.py where a config judges
+    models.
 
     `problems` counts training problems, `benchmarks` each one's, `gpus` those of a task of a step.
     """
-    warmup, rollout, evaluation = config.warmup, config.rollout, config.evaluation
+    planned = (
+        _judging(config, benchmarks) if config.models else _training(config, problems, benchmarks)
+    )
+    return [replace(each, gpus=gpus.get(each.step, 0) if each.kind else 0) for each in planned]
+
+
+def _judging(config: Config, benchmarks: Mapping[str, int]) -> list[StepPlan]:
+    """Each model has a task of its own on each benchmark."""
+    rows = judged.rows(config).values()
+    work = statistics.mean(_evaluated(row, benchmarks, checkpoints=1) for row in rows)
+    return [
+        StepPlan("start", 1),
+        StepPlan("evaluate", len(rows) * len(benchmarks), work, "generate"),
+        StepPlan("report", 1),
+        StepPlan("end", 1),
+    ]
+
+
+def _evaluated(config: Config, benchmarks: Mapping[str, int], checkpoints: int) -> float:
+    """Tokens that one benchmark's task writes, in the mean."""
+    settings = config.evaluation
+    own = {each.name: each.samples for each in settings.benchmarks}
+    samples = [
+        size * (own.get(name) or settings.samples_per_problem) for name, size in benchmarks.items()
+    ]
+    return sum(samples) / max(1, len(samples)) * checkpoints * settings.max_new_tokens / 2
+
+
+def _training(config: Config, problems: int, benchmarks: Mapping[str, int]) -> list[StepPlan]:
+    warmup, rollout = config.warmup, config.rollout
     round_problems = max(0, problems - (warmup.problems if warmup else 0))
     tokens = config.data.max_tokens / 2  # of a sequence, where the config gives the most
     samples = round_problems * rollout.samples_per_problem / rollout.shards
-    judged = {each.name: each.samples for each in evaluation.benchmarks}
-    checkpoints = 3 if warmup else 2
-    drawn = [
-        size * (judged.get(name) or evaluation.samples_per_problem) * checkpoints
-        for name, size in benchmarks.items()
-    ]
     taught = warmup.problems * warmup.epochs * tokens if warmup else 0.0
     scored = round_problems * tokens / config.data.score_shards
     trained = round_problems * config.training.epochs * tokens
     nodes = config.training.nodes
-    evaluated = sum(drawn) / max(1, len(drawn)) * evaluation.max_new_tokens / 2
-    planned = [
+    evaluated = _evaluated(config, benchmarks, checkpoints=3 if warmup else 2)
+    return [
         StepPlan("start", 1),
         StepPlan("warmup", 1, taught, "train" if warmup else None),
         StepPlan("score", config.data.score_shards, scored, "score"),
@@ -127,7 +152,6 @@ def steps(
         StepPlan("report", 1),
         StepPlan("end", 1),
     ]
-    return [replace(each, gpus=gpus.get(each.step, 0) if each.kind else 0) for each in planned]
 
 
 def estimate(planned: Iterable[StepPlan], history: Sequence[Timing]) -> list[StepEstimate]:

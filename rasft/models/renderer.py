@@ -21,6 +21,7 @@ from rasft.config.chat import ChatConfig
 from rasft.config.settings import PromptConfig
 from rasft.errors import UserError
 from rasft.models.chat_template import ChatTemplate, Message
+from rasft.models.messages import PLACE, messages
 from rasft.models.turns import THINK, opening_of, read_turn
 from rasft.records import Problem
 
@@ -118,24 +119,8 @@ class Renderer:
         return thinking + text.removesuffix(self.turn.closing)
 
     def messages(self, problem: Problem) -> list[Message]:
-        """The chat before the response: system, few-shot exchanges, the problem."""
-        if problem.verifier not in self.prompts:
-            raise UserError(
-                f"problem {problem.id!r} is for the verifier {problem.verifier!r}, and the config "
-                f"has no prompts.{problem.verifier}; add it"
-            )
-        prompt = self.prompts[problem.verifier]
-        talk = [
-            message
-            for shot in prompt.few_shot
-            for message in (
-                {"role": "user", "content": shot.user},
-                {"role": "assistant", "content": shot.assistant},
-            )
-        ]
-        return self._with_system(
-            prompt.system, [*talk, {"role": "user", "content": problem.prompt}]
-        )
+        """The chat before the response."""
+        return messages(problem, self.prompts, self.chat)
 
     def notes(self) -> list[str]:
         """What a reader of the results must know of the prompts."""
@@ -160,19 +145,11 @@ class Renderer:
         (first, *_) = self.tokenizer.convert_ids_to_tokens(self._tokens("a"))
         return opening.removeprefix(" ") if first.startswith("\u2581") else opening
 
-    def _with_system(self, system: str, talk: list[Message]) -> list[Message]:
-        if not system:
-            return talk
-        if self.chat.system_role == "template":
-            return [{"role": "system", "content": system}, *talk]
-        first = {**talk[0], "content": f"{system}\n\n{talk[0]['content']}"}
-        return [first, *talk[1:]]
-
     def fingerprint(self) -> str:
         """sha256 of the chat template and its values and the prompt settings: what a result
         depends on. Values that the template does not read are no part of it.
         """
-        settings = {name: prompt.model_dump() for name, prompt in sorted(self.prompts.items())}
+        settings = {name: _stated(prompt) for name, prompt in sorted(self.prompts.items())}
         facts = self.template.facts()
         parts = [self.template.text, settings, *([facts] if facts else [])]
         content = json.dumps(parts, sort_keys=True)
@@ -180,3 +157,8 @@ class Renderer:
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _stated(prompt: PromptConfig) -> dict[str, Any]:
+    """A prompt's values; a question that is the problem alone says nothing."""
+    return prompt.model_dump(exclude={"question"} if prompt.question == PLACE else None)

@@ -16,7 +16,8 @@ from rasft.report import comparison_plots
 from rasft.report.reporting import Section, markdown_table
 from rasft.results import result_table, table_text
 from rasft.results.cell_runs import stored_runs
-from rasft.results.cells import cells
+from rasft.results.cells import StoredRun
+from rasft.results.cells import cells as cells_of
 from rasft.tables import from_table, to_table
 
 FAILURES = ("warmup_failure", "sample_failure", "train_failure", "evaluate_failure")
@@ -106,19 +107,17 @@ def sections(
 
 def build(run: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]) -> Built:
     """The table and its pictures, or one sentence where no cell has results."""
-    runs = stored_runs(
-        run,
-        joined["cells"],
-        joined["results"],
-        joined["manifests"],
-        provenances,
-        joined["curves"],
-    )
+    cells, results, manifests = (joined[name] for name in ("cells", "results", "manifests"))
+    return build_table(stored_runs(run, cells, results, manifests, provenances, joined["curves"]))
+
+
+def build_table(runs: Sequence[StoredRun]) -> Built:
+    """The table of these runs and its pictures, or one sentence where none has results."""
     try:
         table = result_table.build(runs, result_table.plan(runs))
     except UserError as error:
         return Built(f"There is no table: {error}", {})
-    drawn = comparison_plots.pictures(table, cells(runs), runs)
+    drawn = comparison_plots.pictures(table, cells_of(runs), runs)
     titled = {_title(name): picture for name, picture in drawn.items()}
     return Built(table_text.markdown(table), titled)
 

@@ -27,8 +27,8 @@ def pictures(
     """Every picture that these runs give, by file name."""
     rows = solved(found)
     drawn = {
-        "accuracy-by-method.png": accuracy(table),
-        "solvability-before-and-after.png": solvability(rows),
+        "accuracy.png": accuracy(table),
+        "problems-solved.png": solvability(rows),
         "accuracy-by-solvability.png": by_bucket(rows),
         "training-curves.png": curves(runs),
     }
@@ -61,7 +61,7 @@ def accuracy(table: ResultTable) -> bytes:
     down = -(-len(table.columns) // across)
 
     height = 0.7 + down * (0.95 + 0.38 * len(names))
-    title = "Accuracy by method, with intervals"
+    title = "Accuracy with intervals"
     picture = Picture(title, len(table.columns), across, 1.6 + 2.7 * across, height)
     grid = picture.grid
     for place, (axes, column) in enumerate(zip(grid, table.columns, strict=True)):

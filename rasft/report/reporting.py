@@ -20,6 +20,7 @@ from rasft.method.posterior import Stop
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
 from rasft.report import plots, run_pictures
 from rasft.report.canvas import CLASSES
+from rasft.results import outcomes
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.results.statistics import FEWEST_PROBLEMS
 from rasft.tables import from_table
@@ -98,7 +99,7 @@ def sections(results: RunResults) -> list[Section]:
         *found,
         *(Section(*part) for part in run_pictures.parts(results.results, results.examples)),
         Section("Verdicts and dropped rows", _counts_text(results)),
-        Section("Reused and made", _work_text(results.work)),
+        Section("Reused and made", work_text(results.work)),
         Section("Configuration and provenance", _provenance_text(results)),
     ]
 
@@ -174,9 +175,25 @@ def _accuracy_text(results: RunResults) -> str:
             ),
             f"Differences paired by problem, in points, with their {level} interval.",
             markdown_table(["benchmark", "change", "difference", "excludes zero"], changes),
+            *_outcomes_text(results.results),
             *(f"Note: {note}" for note in results.notes),
         ]
     )
+
+
+def _outcomes_text(results: Sequence[BenchmarkResult]) -> list[str]:
+    """What the figures are made of, and a warning for each that is cut short."""
+    by_place: dict[tuple[str, str], list[BenchmarkResult]] = {}
+    for row in results:
+        by_place.setdefault((row.benchmark, row.checkpoint), []).append(row)
+    found = [outcomes.outcomes(*place, rows) for place, rows in by_place.items()]
+    header = ["benchmark", "checkpoint", *outcomes.COLUMNS]
+    shares = [(each.benchmark, each.row, *outcomes.cells(each)) for each in found]
+    return [
+        "What became of the responses, in percent of them.",
+        markdown_table(header, shares),
+        *(f"Warning: {outcomes.warning(each)}." for each in found if each.is_cut_short),
+    ]
 
 
 def _with_interval(row: Accuracy) -> str:
@@ -266,7 +283,8 @@ def _counts_text(results: RunResults) -> str:
     )
 
 
-def _work_text(work: Sequence[Work]) -> str:
+def work_text(work: Sequence[Work]) -> str:
+    """What each step reused and made, step by step."""
     rows = []
     for stage, kind in dict.fromkeys((row.stage, row.kind) for row in work):
         same = [row for row in work if (row.stage, row.kind) == (stage, kind)]
@@ -281,9 +299,13 @@ def _work_text(work: Sequence[Work]) -> str:
 
 
 def _provenance_text(results: RunResults) -> str:
-    facts = [(key, _fact(value)) for key, value in results.provenance.items()]
     config = json.dumps(results.config.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    return f"{markdown_table(['what', 'value'], facts)}\n\n```json\n{config}\n```"
+    return f"{facts_table(results.provenance)}\n\n```json\n{config}\n```"
+
+
+def facts_table(facts: Mapping[str, Any]) -> str:
+    """What a run was made with, a line a fact."""
+    return markdown_table(["what", "value"], [(key, _fact(value)) for key, value in facts.items()])
 
 
 def _fact(value: object) -> str:

@@ -1,7 +1,8 @@
 """Stored runs -> the cells of a comparison: row, seed, benchmark, with what each was made from.
 
-A run gives a row for every checkpoint it evaluated: `base`, `warm-up`, and its method. Runs of one
-row may differ in the seed alone, and in what only says how the work was spread over machines.
+A run gives a row for every checkpoint it evaluated: `base`, `warm-up`, and its method; a model that
+was evaluated without training has a row of its own. Runs of one row may differ in the seed alone,
+and in what only says how the work was spread over machines.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rasft.errors import UserError
 from rasft.records import BenchmarkResult
 
 BASE, WARM_UP = "base", "warm-up"
+JUDGED = "judged"  # the checkpoint of a model that was evaluated without training
 UNTRAINED = frozenset({BASE})
 
 # What two runs of one row may differ in: it changes where the work is done, not what is computed.
@@ -39,6 +41,7 @@ class StoredRun:
     manifests: Sequence[Mapping[str, Any]]  # of each benchmark and checkpoint, see evaluation
     curve: Sequence[Mapping[str, float]]  # TrainingStep rows
     failure: str | None = None  # the first line of what went wrong
+    row: str | None = None  # of a table, where the run trained nothing; else its method's
 
     @property
     def seed(self) -> int:
@@ -105,14 +108,19 @@ def failures(runs: Sequence[StoredRun]) -> list[Failure]:
 
 
 def labels(runs: Sequence[StoredRun]) -> list[str]:
-    """The row of each run: its method, with the config's name where methods meet more than once."""
-    plain = [_method(run.config) for run in runs]
+    """The row of each run: its method or its own, with what tells it apart where names meet."""
+    plain = [run.row or _method(run.config) for run in runs]
     kinds = [_fingerprint(run.config) for run in runs]
     several = {name for name in plain if len(set(_of(name, plain, kinds))) > 1}
     return [
-        f"{name} [{run.config['name']}]" if name in several else name
+        f"{name} [{_apart(run)}]" if name in several else name
         for name, run in zip(plain, runs, strict=True)
     ]
+
+
+def _apart(run: StoredRun) -> str:
+    """The config's name; of a model that was judged, the run."""
+    return run.id.removesuffix(f"/{run.row}") if run.row else str(run.config["name"])
 
 
 def differing(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
@@ -132,7 +140,7 @@ def _method(config: Mapping[str, Any]) -> str:
 
 
 def _cells_of(run: StoredRun, name: str) -> list[Cell]:
-    rows = {"base": BASE, "warmed_up": WARM_UP, "trained": name}
+    rows = {"base": BASE, "warmed_up": WARM_UP, "trained": name, JUDGED: name}
     matrices: dict[tuple[str, str], list[BenchmarkResult]] = {}
     for result in run.results:
         matrices.setdefault((result.benchmark, result.checkpoint), []).append(result)

@@ -8,16 +8,28 @@ baseline are a family of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from rasft import plugins
 from rasft.errors import UserError
-from rasft.results import comparison, metrics
-from rasft.results.cells import UNTRAINED, Cell, Failure, Source, StoredRun, cells, failures, labels
+from rasft.records import BenchmarkResult
+from rasft.results import comparison, metrics, outcomes, table_notes
+from rasft.results.cells import (
+    JUDGED,
+    UNTRAINED,
+    Cell,
+    Failure,
+    Source,
+    StoredRun,
+    cells,
+    failures,
+    labels,
+)
 from rasft.results.comparison import Column, Contrast, Interval
+from rasft.results.outcomes import Outcomes
 from rasft.results.statistics import FEWEST_PROBLEMS
 
 # The columns of the paper, in its order, and the averages over them.
@@ -36,6 +48,7 @@ class Entry:
     seeds: int = 0
     problems: int = 0
     best: bool = False  # better than every other row, beyond noise
+    cut: float | None = None  # share of responses cut at the limit, where it is worth a warning
     failure: str | None = None
     sources: tuple[Source, ...] = ()
 
@@ -51,13 +64,16 @@ class Row:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """What the renderers show. `differences` are from the row `baseline`, paired."""
+    """What the renderers show. `differences` are from the row `baseline`, paired; `outcomes` say
+    what each figure of a single benchmark is made of.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     baseline: str | None
     differences: tuple[Interval, ...]
     notes: tuple[str, ...]
+    outcomes: tuple[Outcomes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,19 +106,54 @@ def build(runs: Sequence[StoredRun], how: Plan) -> ResultTable:
     baseline = _baseline(names, columns, how.baseline)
     alone = {(i.contrast.column, i.contrast.row): i for i in _alone(columns, how)}
     best = _best(columns, how)
+    made_of = _outcomes(found)
+    cut = {(each.benchmark, each.row): each.cut for each in made_of if each.is_cut_short}
     rows = [
         Row(name, tuple(_entry(name, column, alone, best, found, failed) for column in columns))
         for name in names
     ]
     differences = _differences(columns, baseline, how)
-    notes = [_verdict(differences), *_notes(how, columns, found, failed, alone.values())]
+    seeds = sorted({entry.seeds for row in rows for entry in row.entries if entry.seeds})
+    level = f"{100 * how.confidence:g} %"
     return ResultTable(
         columns=tuple(column.name for column in columns),
-        rows=tuple(rows),
+        rows=tuple(_with_cuts(row, columns, cut) for row in rows),
         baseline=baseline,
         differences=tuple(differences),
-        notes=tuple(notes),
+        notes=(
+            *table_notes.verdict(differences, level),
+            table_notes.metric(how.metric, level, seeds),
+            *(
+                f"{c.name}: {', '.join(c.parts)}, weighed alike."
+                for c in columns
+                if c.name in AVERAGES
+            ),
+            *table_notes.of_cells(found, failed, made_of),
+        ),
+        outcomes=tuple(made_of),
     )
+
+
+def _averaged(columns: Sequence[Column]) -> list[str]:
+    return [
+        f"{column.name}: {', '.join(column.parts)}, weighed alike."
+        for column in columns
+        if column.name in AVERAGES
+    ]
+
+
+def _with_cuts(row: Row, columns: Sequence[Column], cut: Mapping[tuple[str, str], float]) -> Row:
+    entries = zip(row.entries, columns, strict=True)
+    marked = (replace(entry, cut=cut.get((column.name, row.name))) for entry, column in entries)
+    return replace(row, entries=tuple(marked))
+
+
+def _outcomes(found: Sequence[Cell]) -> list[Outcomes]:
+    """What became of the responses of each row on each benchmark, all seeds together."""
+    results: dict[tuple[str, str], list[BenchmarkResult]] = {}
+    for cell in found:
+        results.setdefault((cell.benchmark, cell.row), []).extend(cell.results)
+    return [outcomes.outcomes(*place, rows) for place, rows in results.items()]
 
 
 def _first_failure(failed: Sequence[Failure]) -> str:
@@ -118,12 +169,16 @@ def _row_names(found: Sequence[Cell], runs: Sequence[StoredRun]) -> list[str]:
 
 def _columns(found: Sequence[Cell], metric: str) -> list[Column]:
     """Benchmarks in the paper's order, its averages after them, then all others."""
+    judged = {cell.row for cell in found if cell.results[0].checkpoint == JUDGED}
     parts = _parts(found, metric)
+    for by_row in parts.values():
+        _in_every_seed(by_row, judged)
+    untrained = UNTRAINED | judged
     published = [name for name in (*MATH, *CODE) if name in parts]
     others = [name for name in parts if name not in published]
-    single = [Column(name, {name: parts[name]}, UNTRAINED) for name in (*published, *others)]
+    single = [Column(name, {name: parts[name]}, untrained) for name in (*published, *others)]
     averages = [
-        Column(name, {part: parts[part] for part in members if part in parts}, UNTRAINED)
+        Column(name, {part: parts[part] for part in members if part in parts}, untrained)
         for name, members in AVERAGES.items()
         if sum(part in parts for part in members) > 1
     ]
@@ -137,6 +192,15 @@ def _parts(found: Sequence[Cell], metric: str) -> dict[str, dict[str, dict[int, 
             scores = metrics.scores(cell.results, metric)
             parts.setdefault(cell.benchmark, {}).setdefault(cell.row, {})[cell.seed] = scores
     return parts
+
+
+def _in_every_seed(by_row: Mapping[str, dict[int, Any]], judged: set[str]) -> None:
+    """A model that no seed has trained is met by the rows of all seeds, on the same problems."""
+    seeds = {seed for scores in by_row.values() for seed in scores}
+    for row in judged & by_row.keys():
+        if len(by_row[row]) == 1:
+            (scores,) = by_row[row].values()
+            by_row[row].update(dict.fromkeys(seeds - by_row[row].keys(), scores))
 
 
 def _kind(benchmark: str) -> str:
@@ -202,7 +266,7 @@ def _entry(
         return Entry(None, failure=message, sources=own)
     entry = Entry(
         value=round(interval.mean, 6),  # what a processor's rounding cannot change
-        seeds=interval.seeds,
+        seeds=min(interval.seeds, len({source.seed for source in own})),
         problems=interval.problems,
         best=(column.name, name) in best,
         failure=message,
@@ -211,57 +275,3 @@ def _entry(
     if interval.problems < FEWEST_PROBLEMS:
         return entry
     return replace(entry, low=round(interval.low, 6), high=round(interval.high, 6))
-
-
-def _verdict(differences: Sequence[Interval]) -> str:
-    """Which differences are real, in words."""
-    real = [i for i in differences if i.is_real and i.problems >= FEWEST_PROBLEMS]
-    if not real:
-        return f"None of the {len(differences)} differences is beyond noise."
-    said = [
-        f"{i.contrast.row} {'above' if i.mean > 0 else 'below'} {i.contrast.against} on "
-        f"{i.contrast.column} ({100 * i.mean:+.1f})"
-        for i in real
-    ]
-    return f"Beyond noise are {len(real)} of {len(differences)} differences: {'; '.join(said)}."
-
-
-def _notes(
-    how: Plan,
-    columns: Sequence[Column],
-    found: Sequence[Cell],
-    failed: Sequence[Failure],
-    alone: Iterable[Interval],
-) -> list[str]:
-    seeds = sorted({interval.seeds for interval in alone})
-    level = f"{100 * how.confidence:g} %"
-    notes = [
-        f"{how.metric} in percent, with a {level} interval over problems"
-        + (" and seeds." if seeds != [1] else " alone: one seed says nothing of seeds."),
-        f"Differences are paired by problem and seed; the {level} holds for all of them at once "
-        "(max-t over the family). Bold: ahead of every other row of the column in the same sense.",
-    ]
-    notes += [
-        f"{column.name}: {', '.join(column.parts)}, weighed alike."
-        for column in columns
-        if column.name in AVERAGES
-    ]
-    notes += [f"{f.row}, seed {f.seed} ({f.run}) failed: {f.message}" for f in failed]
-    notes += [
-        f"{cell.benchmark}, {cell.row}, seed {cell.seed}: {note}"
-        for cell in found
-        for note in cell.source.manifest.get("engine_notes", ())  # older runs have none
-    ]
-    return notes + _unlike(found)
-
-
-def _unlike(found: Sequence[Cell]) -> list[str]:
-    """What the manifests of one benchmark differ in and should not."""
-    notes = []
-    for benchmark in dict.fromkeys(cell.benchmark for cell in found):
-        manifests = [c.source.manifest for c in found if c.benchmark == benchmark]
-        for key in ("samples", "sampling", "template_fingerprint", "engine", "dtype", "verifiers"):
-            values = {str(manifest[key]) for manifest in manifests}
-            if len(values) > 1:
-                notes.append(f"{benchmark}: {key} differs: {' / '.join(sorted(values))}.")
-    return notes

@@ -20,6 +20,7 @@ from rasft.config import files as config_files
 from rasft.config.settings import Config
 from rasft.errors import UserError
 from rasft.records import BenchmarkResult
+from rasft.results import judged_runs
 from rasft.results.accuracy import Accuracy
 from rasft.results.cell_runs import stored_runs
 from rasft.results.cells import StoredRun
@@ -96,29 +97,40 @@ class TrainedRun:
 
 def fetch_trained(run_id: str, into: Path) -> TrainedRun:
     """Put the trained model of a run into a folder. Raises UserError if there is none."""
-    from metaflow.client.core import namespace
-    from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.datastructures import (
-        load_model,
-    )
-
-    namespace(None)
-    (run,) = _by_id([run_id])
-    if not run.successful:
-        raise UserError(f"run {run.pathspec} has not succeeded: it has no model to export")
-    task = run["end"].task
-    held = _artifacts(task)
-    if "trained" not in held:
-        raise UserError(f"run {run.pathspec} trained no model")
-    with tempfile.TemporaryDirectory(prefix="rasft-links-") as links:
-        load_model(task["trained"].data, links)  # a local store gives links into itself
-        shutil.copytree(links, into)
+    task = require_trained(run_id)
+    fetch_model(task["trained"].data, into)
     return TrainedRun(
         config=config_files.build(_plain(task["cfg"].data)),
         provenance=task["provenance"].data,
         summary=task["training_summary"].data,
-        checks=task["checks"].data if "checks" in held else None,
+        checks=task["checks"].data if "checks" in _artifacts(task) else None,
         accuracies=from_table(task["accuracies"].data, Accuracy),
     )
+
+
+def require_trained(run_id: str) -> Any:
+    """The last task of a run that trained a model. Raises UserError if it did not."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    if not run.successful:
+        raise UserError(f"run {run.pathspec} has not succeeded: it has no model")
+    task = run["end"].task
+    if "trained" not in _artifacts(task):
+        raise UserError(f"run {run.pathspec} trained no model")
+    return task
+
+
+def fetch_model(reference: Mapping[str, Any], into: Path) -> None:
+    """Copy a stored model into a folder of its own."""
+    from metaflow_extensions.obcheckpoint.plugins.machine_learning_utilities.datastructures import (
+        load_model,
+    )
+
+    with tempfile.TemporaryDirectory(prefix="rasft-links-") as links:
+        load_model(dict(reference), links)  # a local store gives links into itself
+        shutil.copytree(links, into)
 
 
 def _past(run: Any) -> PastRun | None:
@@ -185,11 +197,14 @@ def _has_started(run: Any) -> bool:
 
 
 def _stored(run: Any) -> list[StoredRun]:
-    """The run, or every cell of a comparison."""
+    """The run, every cell of a comparison, or every model that was judged."""
     if not run.successful:
         return [_failed(run)]
     task = run["end"].task
     held = _artifacts(task)
+    if "judged" in held:
+        parts = (task[name].data for name in ("judged", "results", "manifests", "provenance"))
+        return judged_runs.stored_runs(run.pathspec, *parts)
     if "cells" in held:
         names = ("cells", "results", "manifests", "provenances", "curves")
         return stored_runs(run.pathspec, *(task[name].data for name in names))

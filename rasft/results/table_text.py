@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 
 from tabulate import tabulate
 
+from rasft.results import outcomes
 from rasft.results.cells import Source
 from rasft.results.comparison import Interval
 from rasft.results.result_table import Entry, ResultTable, Row
@@ -24,7 +25,7 @@ _LATEX = {
     "#": r"\#", "$": r"\$", "^": r"\^{}", "~": r"\~{}", "–": "--", "−": "$-$",
 }  # fmt: skip
 _LONG = ("row", "column", "value", "low", "high", "seeds", "problems", "best", "failure", "remark",
-         "runs", "config", "config_sha256", "commit", "data", "checkpoint")  # fmt: skip
+         "cut", "runs", "config", "config_sha256", "commit", "data", "checkpoint")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,12 @@ FORMS: Mapping[str, Callable[[ResultTable], str]] = {
 
 
 def _text(table: ResultTable, style: _Style) -> str:
-    """The figures, the differences, the sources, and the notes."""
+    """The figures, the differences, what the figures are made of, the sources, and the notes."""
     parts = [_grid(["", *table.columns], [_figures(row, style) for row in table.rows], style)]
     if table.differences:
         parts.append(_differences(table, style))
+    if table.outcomes:
+        parts.append(_outcomes(table, style))
     parts.append(_origins(table, style))
     remarks = [f"{row.name}: {row.remark}" for row in table.rows if row.remark]
     notes = [style.note.format(style.escape(note)) for note in (*table.notes, *remarks)]
@@ -115,9 +118,12 @@ def _figure(entry: Entry, style: _Style) -> str:
         return style.escape("failed" if entry.failure else "–")
     value = f"{100 * entry.value:.1f}"
     shown = style.bold.format(value) if entry.best else value
-    if entry.low is None or entry.high is None:
-        return shown
-    return f"{shown} {style.small.format(f'[{100 * entry.low:.1f}, {100 * entry.high:.1f}]')}"
+    if entry.low is not None and entry.high is not None:
+        interval = f"[{100 * entry.low:.1f}, {100 * entry.high:.1f}]"
+        shown = f"{shown} {style.small.format(interval)}"
+    if entry.cut is not None:
+        shown = f"{shown} {style.small.format(style.escape(f'({100 * entry.cut:.0f} % cut)'))}"
+    return shown
 
 
 def _differences(table: ResultTable, style: _Style) -> str:
@@ -140,6 +146,15 @@ def _points(found: Interval | None, style: _Style) -> str:
     interval = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
     shown = style.bold.format(value) if found.is_real else value
     return f"{shown} {style.small.format(interval)}"
+
+
+def _outcomes(table: ResultTable, style: _Style) -> str:
+    """Shares of the responses, in percent, by what became of them."""
+    rows = [
+        [style.escape(text) for text in (each.benchmark, each.row, *outcomes.cells(each))]
+        for each in table.outcomes
+    ]
+    return _grid(["% of responses", "row", *outcomes.COLUMNS], rows, style)
 
 
 def _origins(table: ResultTable, style: _Style) -> str:
@@ -177,8 +192,9 @@ def _line(row: Row, column: str, entry: Entry) -> dict[str, object]:
         "row": row.name, "column": column, "value": entry.value, "low": entry.low,
         "high": entry.high, "seeds": entry.seeds, "problems": entry.problems,
         "best": int(entry.best), "failure": entry.failure or "", "remark": row.remark or "",
-        "runs": each("run"), "config": each("config"), "config_sha256": each("config_sha256"),
-        "commit": each("commit"), "data": each("data"), "checkpoint": each("checkpoint"),
+        "cut": entry.cut, "runs": each("run"), "config": each("config"),
+        "config_sha256": each("config_sha256"), "commit": each("commit"), "data": each("data"),
+        "checkpoint": each("checkpoint"),
     }  # fmt: skip
 
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from rasft.config import protocols
 from rasft.config.settings import BenchmarkConfig, Config, VerificationConfig
 from rasft.data import problems
 from rasft.decoding import engine_choice
+from rasft.decoding.chat_server import Address
 from rasft.decoding.engine import EngineOptions, Sampling
 from rasft.decoding.one_engine import OneEngine
 from rasft.errors import UserError
@@ -25,26 +27,32 @@ from rasft.ledger import Ledger, open_ledger
 from rasft.models import folders
 from rasft.models.renderer import Renderer, open_renderer
 from rasft.models.traits import context_tokens
-from rasft.records import BenchmarkResult, Problem, Status, Verdict, Work
+from rasft.records import BenchmarkResult, Problem, Rollout, Status, Verdict, Work
 from rasft.results import accuracy
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.stages import verify
 from rasft.stages.sampling import Sampler, Setup, each, in_order, split_by_room
+from rasft.stages.served import ServedSampler
 from rasft.tables import from_table, to_table
 
 Manifest = dict[str, Any]
+Model = Path | Address  # a folder, or where the model is served
 
 
 def evaluate(
-    config: Config, name: str, rows: pa.Table, checkpoints: Mapping[str, Path]
+    config: Config, name: str, rows: pa.Table, checkpoints: Mapping[str, Model]
 ) -> tuple[pa.Table, list[dict[str, Any]], pa.Table]:
     """One benchmark under each checkpoint: BenchmarkResult rows, a manifest for each, Work rows."""
     ledger = open_ledger(config.ledger)
     results, manifests = sample_and_judge(
         config, name, from_table(rows, Problem), checkpoints, ledger
     )
-    work = to_table(ledger.work("evaluate"), Work)
-    return to_table(results, BenchmarkResult), manifests, work
+    return to_table(results, BenchmarkResult), manifests, work_of(ledger)
+
+
+def work_of(ledger: Ledger) -> pa.Table:
+    """Work rows of an evaluation."""
+    return to_table(ledger.work("evaluate"), Work)
 
 
 def compare_checkpoints(config: Config, results: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -61,7 +69,7 @@ def sample_and_judge(
     config: Config,
     name: str,
     rows: Sequence[Problem],
-    checkpoints: Mapping[str, Path],
+    checkpoints: Mapping[str, Model],
     ledger: Ledger,
 ) -> tuple[list[BenchmarkResult], list[Manifest]]:
     """Sample and judge one benchmark: a row a problem and checkpoint, a manifest a checkpoint.
@@ -71,8 +79,8 @@ def sample_and_judge(
     results: list[BenchmarkResult] = []
     manifests = []
     with OneEngine() as engine:
-        for checkpoint, folder in checkpoints.items():
-            found, manifest = _evaluate(config, name, rows, checkpoint, folder, ledger, engine)
+        for checkpoint, model in checkpoints.items():
+            found, manifest = _evaluate(config, name, rows, checkpoint, model, ledger, engine)
             results += found
             manifests.append(manifest)
     return results, manifests
@@ -83,35 +91,47 @@ def _evaluate(
     name: str,
     rows: Sequence[Problem],
     checkpoint: str,
-    folder: Path,
+    model: Model,
     ledger: Ledger,
     engine: OneEngine,
 ) -> tuple[list[BenchmarkResult], Manifest]:
     samples = _samples(config, name)
-    renderer = open_renderer(folder, config.prompts, config.chat)
     settings = stated(config.verification)
-    plugin, sampler = engine_choice.choose(config.rollout.engine)
-    sampling = _sampling(config)
-    options = _options(config, renderer, rows, folder)
-    setup = Setup(plugin, folder, options, sampling, config.seed, config.rollout.watch)
-    source = Sampler(setup, renderer, ledger, engine)
-    drawn = in_order(rows, source.draw(each(rows, range(samples))))
+    sampler, facts = _sampler(config, rows, model, ledger, engine)
+    drawn = in_order(rows, sampler.draw(each(rows, range(samples))))
     verdicts = verify.judge(rows, drawn, settings, ledger)
     manifest = {
         "benchmark": name,
         "checkpoint": checkpoint,
-        "model_fingerprint": folders.fingerprint(folder),
         "data_fingerprint": problems.fingerprint(to_table(rows, Problem)),
-        "template_fingerprint": renderer.fingerprint(),
-        "engine": sampler,
-        "engine_notes": list(source.notes),
-        "dtype": config.model.dtype,
+        **facts,
+        "engine_notes": list(sampler.notes),
         "samples": samples,
-        "sampling": asdict(sampling),
+        "sampling": asdict(_sampling(config)),
+        "protocol": protocols.label(config),
         "seed": config.seed,
         "verifiers": {verdict.verifier: verdict.verifier_version for verdict in verdicts},
     }
-    return matrix(name, checkpoint, rows, verdicts, samples), manifest
+    return matrix(name, checkpoint, rows, drawn, verdicts, samples), manifest
+
+
+def _sampler(
+    config: Config, rows: Sequence[Problem], model: Model, ledger: Ledger, engine: OneEngine
+) -> tuple[Sampler | ServedSampler, Manifest]:
+    """Who answers, and what a manifest says of it."""
+    if isinstance(model, Address):
+        served = ServedSampler(model, config, _sampling(config), ledger)
+        return served, served.facts()
+    renderer = open_renderer(model, config.prompts, config.chat)
+    plugin, version = engine_choice.choose(config.rollout.engine)
+    options = _options(config, renderer, rows, model)
+    setup = Setup(plugin, model, options, _sampling(config), config.seed, config.rollout.watch)
+    return Sampler(setup, renderer, ledger, engine), {
+        "model_fingerprint": folders.fingerprint(model),
+        "template_fingerprint": renderer.fingerprint(),
+        "engine": version,
+        "dtype": config.model.dtype,
+    }
 
 
 def stated(settings: VerificationConfig) -> VerificationConfig:
@@ -133,34 +153,40 @@ def matrix(
     benchmark: str,
     checkpoint: str,
     rows: Sequence[Problem],
+    drawn: Sequence[Rollout],
     verdicts: Sequence[Verdict],
     samples: int,
 ) -> list[BenchmarkResult]:
     """One row a problem, its samples by index. Raises UserError unless all samples are there."""
-    by_problem: dict[str, dict[int, Verdict]] = defaultdict(dict)
-    for verdict in verdicts:
-        by_problem[verdict.problem_id][verdict.sample_index] = verdict
-    return [
-        _row(benchmark, checkpoint, problem.id, by_problem[problem.id], samples) for problem in rows
-    ]
+    judged: dict[str, dict[int, tuple[Verdict, str]]] = defaultdict(dict)
+    for rollout, verdict in zip(drawn, verdicts, strict=True):
+        judged[verdict.problem_id][verdict.sample_index] = verdict, rollout.finish_reason
+    return [_row(benchmark, checkpoint, row.id, judged[row.id], samples) for row in rows]
 
 
 def _row(
-    benchmark: str, checkpoint: str, problem_id: str, verdicts: dict[int, Verdict], samples: int
+    benchmark: str,
+    checkpoint: str,
+    problem_id: str,
+    judged: dict[int, tuple[Verdict, str]],
+    samples: int,
 ) -> BenchmarkResult:
-    if sorted(verdicts) != list(range(samples)):
+    if sorted(judged) != list(range(samples)):
         raise UserError(
-            f"benchmark {benchmark}, problem {problem_id!r}: {len(verdicts)} samples were judged, "
+            f"benchmark {benchmark}, problem {problem_id!r}: {len(judged)} samples were judged, "
             f"{samples} were asked for; run the evaluation again"
         )
-    statuses = [verdicts[index].status for index in range(samples)]
+    verdicts = [judged[index][0] for index in range(samples)]
     return BenchmarkResult(
         benchmark=benchmark,
         checkpoint=checkpoint,
         problem_id=problem_id,
-        correct=tuple(s is Status.CORRECT if s.is_decided else None for s in statuses),
-        statuses=tuple(statuses),
-        answers=tuple(verdicts[index].answer for index in range(samples)),
+        correct=tuple(
+            v.status is Status.CORRECT if v.status.is_decided else None for v in verdicts
+        ),
+        statuses=tuple(verdict.status for verdict in verdicts),
+        answers=tuple(verdict.answer for verdict in verdicts),
+        finish_reasons=tuple(judged[index][1] for index in range(samples)),
     )
 
 

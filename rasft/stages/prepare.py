@@ -59,8 +59,8 @@ def prepare(config: Config) -> Prepared:
     """
     folder = sources.resolve(config.model)
     renderer = open_renderer(folder, config.prompts, config.chat)
-    benchmarks, notes = _benchmarks(config)
-    usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(benchmarks))
+    found, notes = benchmarks(config)
+    usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(found))
     ledger = open_ledger(config.ledger)
     usable = _that_fit(usable, renderer, config.data.max_tokens, context_tokens(folder), dropped)
     usable = _that_verify(usable, config, ledger, dropped)
@@ -69,10 +69,7 @@ def prepare(config: Config) -> Prepared:
         warmup=warmup,
         training=training,
         dropped=to_table(dropped, Dropped),
-        benchmarks={
-            wanted.name: to_table(islice(rows, wanted.limit), Problem)
-            for wanted, rows in benchmarks
-        },
+        benchmarks=limited(found),
         notes=(*notes, *renderer.notes()),
         provenance=_provenance(config, folder, renderer, training),
         work=to_table(ledger.work("start"), Work),
@@ -84,8 +81,16 @@ def data_dir() -> str | None:
     return os.environ.get("RASFT_DATA_DIR") or None
 
 
-def _benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
-    """All sound problems of each benchmark, whatever its limit, and notes on what is left out."""
+def limited(found: Iterable[Benchmark]) -> dict[str, pa.Table]:
+    """Problem rows of each benchmark, as many as are wanted."""
+    return {wanted.name: to_table(islice(rows, wanted.limit), Problem) for wanted, rows in found}
+
+
+def benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
+    """All sound problems of each benchmark, whatever its limit, and notes on what is left out.
+
+    Raises UserError where one is not here, unless it may be skipped, or where none is.
+    """
     found: list[Benchmark] = []
     notes: list[str] = []
     skipped: dict[str, SourceUnavailable] = {}

@@ -7,7 +7,7 @@ the order of the problems nor the number of shards changes it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,16 +19,13 @@ from rasft.decoding.engine import Completion, Engine, EngineOptions, Request, Sa
 from rasft.decoding.one_engine import OneEngine
 from rasft.errors import MachineError
 from rasft.ledger import Ledger
-from rasft.ledger.rows import SampleRow, SampleSource, problem_digest, sample_key
-from rasft.ledger.table import LedgerTable
+from rasft.ledger.rows import SampleRow, SampleSource, sample_key
 from rasft.models import folders
 from rasft.models.renderer import Renderer
 from rasft.models.traits import context_tokens
 from rasft.progress import track
 from rasft.records import Dropped, Problem, Rollout
-
-Wanted = tuple[Problem, int]  # a sample: the problem and the sample index
-Name = tuple[str, int]  # the same by the problem's id
+from rasft.stages.known_samples import KnownSamples, Name, Wanted
 
 
 def draw_rollouts(
@@ -101,10 +98,7 @@ class Setup:
 
 
 class Sampler:
-    """Samples of one policy: from the ledger, else from an engine that is started on first need.
-
-    What the engine draws goes into the ledger while it is drawn, so a killed shard keeps it.
-    """
+    """Samples of one policy: from the ledger, else from an engine that is started on first need."""
 
     def __init__(self, setup: Setup, renderer: Renderer, ledger: Ledger, engine: OneEngine):
         self.setup, self.renderer, self.ledger, self._engine = setup, renderer, ledger, engine
@@ -114,41 +108,18 @@ class Sampler:
         """The wanted rollouts, in no particular order. Raises MachineError as `sample` does."""
         if not wanted:
             return []
-        keys = self._keys(wanted)
-        with self.ledger.samples(self._source) as stored:
-            rows = stored.find(keys.values())
-            found = {sample: rows[key] for sample, key in keys.items() if key in rows}
-            missing = [(row, index) for row, index in wanted if (row.id, index) not in found]
-            self.ledger.count("samples", reused=len(found), made=len(missing))
-            known = [self._rollout(name, row) for (name, _), row in found.items()]
-            return known + list(self._make(missing, keys, stored))
+        keys, known = self._keys(wanted), KnownSamples(self.ledger, self._source)
+        return known.draw(keys, wanted, self.setup.run_seed, self._make, self._rollout)
 
     @cached_property
     def _source(self) -> SampleSource:
         return self.setup.source()
 
-    def _make(
-        self, missing: Sequence[Wanted], keys: Mapping[Name, str], stored: LedgerTable[SampleRow]
-    ) -> Iterator[Rollout]:
-        if not missing:
-            return
-        problems = {problem.id: problem for problem, _ in missing}
-        self.ledger.remember(problems.values())
-        digests = {problem_id: problem_digest(row) for problem_id, row in problems.items()}
+    def _make(self, missing: Sequence[Wanted]) -> Iterator[Rollout]:
         setup = self.setup
         engine = self._engine.over(setup.plugin, str(setup.policy), setup.options, setup.watch)
         self.notes = engine.notes
-        drawn = sample(missing, self.renderer, engine, setup.sampling, setup.run_seed)
-        for rollout in drawn:
-            stored.put(
-                SampleRow(
-                    key=keys[rollout.problem_id, rollout.sample_index],
-                    problem=digests[rollout.problem_id],
-                    run_seed=setup.run_seed,
-                    **vars(rollout),
-                )
-            )
-            yield rollout
+        yield from sample(missing, self.renderer, engine, setup.sampling, setup.run_seed)
 
     def _rollout(self, problem_id: str, row: SampleRow) -> Rollout:
         """A sample of the ledger. Its text may have been stored without the prompt's thinking."""

@@ -227,7 +227,8 @@ def deciding_version() -> str:
     ]
     digest = hashlib.sha256()
     for source in sources:
-        if source.name not in ("programs.py", "choices.py"):  # other verifiers' parts
+        # other verifiers' parts of the package
+        if not source.name.startswith("program") and source.name != "choices.py":
             name = source.relative_to(PACKAGE).as_posix()
             digest.update(name.encode() + source.read_bytes())
     for package in ("math-verify", "latex2sympy2_extended", "sympy", "mpmath"):

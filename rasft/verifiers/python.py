@@ -37,6 +37,12 @@ _DEFAULTS: dict[str, Any] = {
     "base_image": None,
     "keep_output": False,  # also return the last 2 kB of stdout and stderr
 }
+# The sources outside the sandbox that a verdict depends on.
+DECIDING = (
+    PACKAGE / "answers" / "thinking.py",
+    *sorted((PACKAGE / "answers").glob("program*.py")),
+    PACKAGE / "verifiers" / "python.py",
+)
 _NO_PROGRAM = Judgement(Status.NO_ANSWER, detail="no program in the response")
 
 
@@ -100,28 +106,29 @@ class PythonVerifier:
         Raises UserError for a problem without tests or that asks for too much memory, MachineError
         when Docker stays away.
         """
-        programs_found: deque[str | None] = deque()
+        sources: deque[tuple[str, ...]] = deque()
 
         def jobs() -> Iterator[SandboxJob | None]:
             for submission in submissions:
                 job = self._job(submission)
-                programs_found.append(None if job is None else job.source)
+                sources.append(() if job is None else job.sources)
                 yield job
 
         try:
             for outcome in self._pool.run(jobs()):
-                yield _judgement(outcome, programs_found.popleft())
+                yield _judgement(outcome, sources.popleft())
         except SandboxError as error:
             raise MachineError(f"the sandbox is gone: {error}") from error
 
     def _job(self, submission: Submission) -> SandboxJob | None:
         problem = submission.problem
         form, entry_point = _tests_of(problem)
-        source = programs.extract_program(submission.response, entry_point, problem.code_prefix)
-        if source is None:
+        found = programs.candidates(submission.response, entry_point, problem.code_prefix)
+        if not found:
             return None
         return SandboxJob(
-            source=source,
+            source=found[0],
+            alternatives=found[1:],
             tests=problem.tests or "",
             form=form,
             entry_point=entry_point,
@@ -157,12 +164,12 @@ def _tests_of(problem: Problem) -> tuple[str, str | None]:
     return form, entry_point
 
 
-def _judgement(outcome: Outcome | None, program: str | None) -> Judgement:
+def _judgement(outcome: Outcome | None, sources: tuple[str, ...]) -> Judgement:
     if outcome is None:
         return _NO_PROGRAM
     return Judgement(
         Status(outcome.status),
-        program,
+        sources[outcome.chosen],
         outcome.cpu_seconds,
         outcome.detail,
         outcome.stdout,
@@ -173,7 +180,7 @@ def _judgement(outcome: Outcome | None, program: str | None) -> Judgement:
 def deciding_version() -> str:
     """A hash of every source that a verdict depends on."""
     digest = hashlib.sha256()
-    for source in (PACKAGE / "answers" / "programs.py", PACKAGE / "verifiers" / "python.py"):
+    for source in DECIDING:
         digest.update(source.read_bytes())
     for path, content in sorted(image_files().items()):
         digest.update(path.encode() + content)

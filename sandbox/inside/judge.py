@@ -21,6 +21,7 @@ from sandbox.inside.wire_format import Channel
 
 SOLUTION, CONTROL = 3, 4
 MODULE = "tests"
+Report = Callable[[int], None]
 _BUILTINS = frozenset(vars(builtins))
 _GUARDED = ("allclose", "isclose", "array_equal")
 _GUARDED_TESTING = (
@@ -35,9 +36,10 @@ _GUARDED_TESTING = (
 class Tests:
     """A test module bound to one program."""
 
-    def __init__(self, job: dict[str, Any], session: Session) -> None:
+    def __init__(self, job: dict[str, Any], session: Session, report: Report) -> None:
         self._job = job
         self._session = session
+        self._report = report
         self._entry = job["entry_point"]
         module = types.ModuleType(MODULE)
         sys.modules[MODULE] = module
@@ -46,6 +48,7 @@ class Tests:
     def run(self) -> None:
         """Run every test; returns when all pass and raises the first failure."""
         if self._job["form"] == "stdio":
+            self._load(execute=False)
             _run_stdio(self._job, self._session)
             return
         self._prepare()
@@ -62,8 +65,16 @@ class Tests:
         self._execute_prelude(self._job["prelude"])
         if self._entry:
             self._namespace[self._entry] = self._session.remote(self._entry)
-        self._session.load(self._job["source"])
+        self._load()
         self._execute(self._job["setup"], "setup")
+
+    def _load(self, execute: bool = True) -> None:
+        sources = [self._job["source"], *self._job["alternatives"]]
+        number = 0
+        if len(sources) > 1:
+            number = self._session.choose(sources, self._entry)
+            self._report(number)
+        self._session.load(sources[number], execute)
 
     def _execute_prelude(self, source: str) -> None:
         """Define helpers; a prompt that stops after `def f(x):` lacks only a body."""
@@ -114,7 +125,6 @@ def _names(code: types.CodeType) -> set[str]:
 
 def _run_stdio(job: dict[str, Any], session: Session) -> None:
     cases = json.loads(job["tests"])
-    session.load(job["source"], execute=False)
     for number, (given, expected) in enumerate(
         zip(cases["inputs"], cases["outputs"], strict=True), 1
     ):
@@ -150,10 +160,13 @@ def _same_emptiness(compare: Callable[..., Any], size: Callable[..., int]) -> Ca
     return guarded
 
 
-def judge(job: dict[str, Any], session: Session) -> tuple[str, str]:
-    """Return the status of the program and what there is to say about it."""
+def judge(job: dict[str, Any], session: Session, report: Report) -> tuple[str, str]:
+    """Return the status of the program and what there is to say about it.
+
+    `report` is told which of several sources is the program, before it runs.
+    """
     try:
-        Tests(job, session).run()
+        Tests(job, session, report).run()
     except ProgramEnd:
         pass  # the session remembers it, whether or not the tests let it through
     except TestsError as error:
@@ -184,5 +197,5 @@ def main() -> None:
     job = control.receive()
     if job is not None:
         guard_numpy()
-        control.send(judge(job, Session(Channel(SOLUTION))))
+        control.send(judge(job, Session(Channel(SOLUTION)), control.send))
     os._exit(0)

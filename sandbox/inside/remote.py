@@ -46,6 +46,13 @@ class Session:
         self._remotes: dict[Any, Remote] = {}
         self.end: ProgramEnd | None = None  # also where a test's bare `except` swallowed it
 
+    def choose(self, sources: list[str], entry_point: str | None) -> int:
+        """Have it said which source is the program; before `load`, so nothing hostile answers."""
+        number = self._request(["choose", sources, entry_point])
+        if type(number) is not int or not 0 <= number < len(sources):
+            self._finish(statuses.CRASHED, "the program spoke out of turn")
+        return number
+
     def load(self, source: str, execute: bool = True) -> None:
         """Hand the program over and, unless told otherwise, execute it."""
         self._request(["load", source, execute])

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.inside import preloaded, stdio  # noqa: F401  (preloaded: for its imports)
+from sandbox.inside.choice import NOT_COMPILED, choose
 from sandbox.inside.wire_format import Channel, decode, encode
 
 CHANNEL = 3
@@ -75,6 +76,8 @@ class Runtime:
     def _answer(self, kind: str, *rest: Any) -> list[Any]:
         if kind == "load":
             return self._load(*rest)
+        if kind == "choose":
+            return ["ok", choose(*rest)]
         if kind == "run":
             return stdio.run(self._code, rest[0])
         return self._do(*rest)
@@ -82,7 +85,7 @@ class Runtime:
     def _load(self, source: str, execute: bool) -> list[Any]:
         try:
             self._code = compile(source, "<solution>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, OverflowError, MemoryError) as error:
+        except NOT_COMPILED as error:
             return ["malformed", *_describe(error)[1:]]
         if execute:
             sys.modules[MODULE] = self._module

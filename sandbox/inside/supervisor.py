@@ -49,8 +49,8 @@ class Supervisor:
         run = _Run(job, self._nothing, self._pids)
         try:
             zygotes = [
-                self._zygotes["solution", "numpy" in job["source"]],
-                self._zygotes["judge", "numpy" in job["tests"] or "numpy" in job["setup"]],
+                self._zygotes["solution", _uses_numpy(job["source"], *job["alternatives"])],
+                self._zygotes["judge", _uses_numpy(job["tests"], job["setup"])],
             ]
             return run.through(*zygotes)
         finally:
@@ -70,6 +70,7 @@ class _Run:
         self._outputs = [os.pipe(), os.pipe()] if job["keep_output"] else []
         self._tails = [b""] * len(self._outputs)
         self._machine_failed = False
+        self._chosen = 0
 
     def close(self) -> None:
         """Close every descriptor that is still open here."""
@@ -104,14 +105,16 @@ class _Run:
             "cpu_seconds": remains.cpu_seconds,
             "stdout": self._tail(0),
             "stderr": self._tail(1),
+            "chosen": self._chosen,
         }
 
     def _start(self, solutions: Zygote, judges: Zygote) -> tuple[int, int]:
         cpu, memory = self._limits["cpu_seconds"], self._limits["memory_mb"]
         written = [writing for _, writing in self._outputs] or [self._nothing] * 2
-        heavy = "numpy" if "numpy" in self._job["source"] else ""
+        sources = self._job["source"], *self._job["alternatives"]
+        heavy = "numpy" if _uses_numpy(*sources) else ""
         solutions.start([self._nothing, *written, self._border[0].fileno()], cpu, memory, heavy)
-        heavy = "numpy" if "numpy" in self._job["tests"] or "numpy" in self._job["setup"] else ""
+        heavy = "numpy" if _uses_numpy(self._job["tests"], self._job["setup"]) else ""
         ends = [self._border[1].fileno(), self._control[0].fileno()]
         judges.start([self._nothing] * 3 + ends, 2 * cpu + 5, _JUDGE_MEMORY_MB, heavy)
         pids = solutions.started(), judges.started()
@@ -138,7 +141,10 @@ class _Run:
             ready = poller.poll(watch.patience() * 1000)
             for descriptor, event in ready:
                 if descriptor == control.descriptor:
-                    return _verdict(control)
+                    verdict = self._hear(control)
+                    if verdict is not None:
+                        return verdict
+                    continue
                 if descriptor == 0 and event & (select.POLLHUP | select.POLLERR):
                     os._exit(0)
                 self._keep(descriptor, poller)
@@ -146,6 +152,14 @@ class _Run:
             if end is not None:
                 self._machine_failed = end[0] == statuses.UNDECIDED
                 return end
+
+    def _hear(self, control: Channel) -> tuple[str, str] | None:
+        """The judge's verdict; None where it has only said which source is the program."""
+        message = _message(control)
+        if type(message) is not int:
+            return _verdict(message)
+        self._chosen = message
+        return _verdict(_message(control)) if control.pending else None
 
     def _keep(self, descriptor: int, poller: select.poll) -> None:
         for index, (reading, _) in enumerate(self._outputs):
@@ -167,15 +181,22 @@ class _Run:
         return self._tails[index].decode("utf-8", "replace") if self._tails else ""
 
 
-def _verdict(control: Channel) -> tuple[str, str]:
+def _message(control: Channel) -> Any:
     try:
-        verdict = control.receive()
+        return control.receive()
     except (OSError, BorderError):
-        verdict = None
-    if verdict is None:
+        return None
+
+
+def _verdict(message: Any) -> tuple[str, str]:
+    if message is None:
         return statuses.INCORRECT, "the judge died of the program's answers"
-    status, detail = verdict
+    status, detail = message
     return str(status), str(detail)
+
+
+def _uses_numpy(*sources: str) -> bool:
+    return any("numpy" in source for source in sources)
 
 
 def _why_it_died(status: str, detail: str, remains: Remains, kills: int) -> tuple[str, str]:

@@ -216,6 +216,11 @@ class Channel:
         self.descriptor = descriptor
         self._buffer = b""
 
+    @property
+    def pending(self) -> bool:
+        """True when bytes of a next message were read along with the last."""
+        return bool(self._buffer)
+
     def send(self, message: Any) -> None:
         """Write one message; raises BorderError, with nothing written, when it is too large."""
         body = json.dumps(message).encode()

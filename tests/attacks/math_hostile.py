@@ -63,6 +63,8 @@ LENGTHS = {
     "50,000 joined boxes": ", ".join(box(str(n)) for n in range(50_000)),
     "100,000 open thoughts": "<think>" * 100_000,
     "stated 50,000 times": "the answer is " * 50_000,
+    "stated, then 300,000 spaces": "the answer" + " " * 300_000,
+    "stated in 200,000 formulas": "the answer is " + "$5$ or " * 200_000,
     "spaces": box(" " * 1_000_000),
     "backslashes": box("\\" * 100_000),
     "dollars": box("$" * 100_000),

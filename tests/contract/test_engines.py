@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,8 +15,14 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rasft import plugins
+from rasft.config.chat import ChatConfig
+from rasft.config.settings import PromptConfig
+from rasft.decoding.chat_server import Address, ChatServer, Question
 from rasft.decoding.engine import Completion, Engine, EngineOptions, Request, Sampling
 from rasft.errors import UserError
+from rasft.models.messages import messages
+from rasft.models.renderer import open_renderer
+from rasft.records import Problem
 from tests import tiny_model, vllm_server
 
 EOS = 2
@@ -262,3 +269,25 @@ def test_a_server_that_is_not_there_is_named(monkeypatch):
     assert "RASFT_OPENAI_URL is not set" in plugin.available()
     monkeypatch.setenv("RASFT_OPENAI_URL", "http://127.0.0.1:9/v1")
     assert "no vLLM server answers" in plugin.available()
+
+
+@pytest.mark.parametrize("engine", [pytest.param("openai", marks=VLLM)], indirect=True)
+def test_a_vllm_server_asked_by_messages_reads_the_prompt_that_the_renderer_writes(
+    engine, model_folder
+) -> None:
+    problem = Problem("p", "What is 2 + 3?", "math")
+    prompts = {"math": PromptConfig(system="Think.")}
+    renderer = open_renderer(model_folder, prompts, ChatConfig())
+    (written,) = run(engine, [Request(renderer.prompt_ids(problem), 0)], GREEDY)
+    asked = [Question(messages(problem, prompts, ChatConfig()), seed) for seed in range(4)]
+    with ChatServer(Address(os.environ["RASFT_OPENAI_URL"])) as server:
+        assert server.owner == "vllm"
+        greedy = [reply.text for _, reply in server.ask(asked, GREEDY, 4)]
+        drawn = [dict(server.ask(asked, PLAIN, 4)) for _ in range(2)]
+    assert len(set(greedy)) == 1
+    assert greedy[0]
+    # a server keeps back bytes that are no whole character
+    assert renderer.decode(written.token_ids).startswith(greedy[0])
+    assert drawn[0] == drawn[1]
+    assert len({reply.text for reply in drawn[0].values()}) > 1
+    assert {reply.finish_reason for reply in drawn[0].values()} <= {"stop", "length"}

@@ -12,10 +12,18 @@ BASE = Path(os.environ.get("RASFT_BASE_VENV", ROOT / ".venv"))
 CONFIGS = [
     path.relative_to(ROOT / "configs").with_suffix("").as_posix()
     for path in sorted((ROOT / "configs").rglob("*.yaml"))
-    if path.parent.name != "accelerate"
+    if path.parent.name not in ("accelerate", "protocols")
 ]
 COMMANDS = ["doctor", "resolve", "export", "preflight", "verify", "champion", "plan", "tables"]
-COMMANDS += ["reproduce", "ledger", "ledger stats", "ledger ls", "ledger regrade", "ledger gc"]
+COMMANDS += [
+    "reproduce",
+    "ledger",
+    "ledger stats",
+    "ledger ls",
+    "ledger regrade",
+    "ledger gc",
+    "eval",
+]
 ROW = {"id": "a", "verifier": "math", "answer": "1/2", "response": "so \\boxed{0.5}"}
 
 
@@ -134,3 +142,20 @@ def test_a_whole_flow_runs(tmp_path: Path) -> None:
     assert "heldout_sums" in report.read_text()
     tables = rasft("tables", "--tag", "none", cwd=tmp_path)
     assert tables.returncode == 1
+
+
+def test_a_model_is_judged_in_one_line(tmp_path: Path) -> None:
+    model, benchmarks = "embedded:tiny-llama", "heldout_math,heldout_code"
+    done = rasft("eval", model, "--benchmarks", benchmarks, "--limit", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    header, _, row, *_ = done.stdout.splitlines()
+    assert header.split() == ["|", "|", "heldout_math", "|", "heldout_code", "|"]
+    assert row == "| tiny-llama | 0.0 (100 % cut) | 0.0 (100 % cut) |"
+    assert "heldout_math: 1 sample a problem, greedy, at most 1024 new tokens" in done.stdout
+
+
+def test_a_served_model_without_its_extra_is_one_sentence(tmp_path: Path) -> None:
+    done = rasft("eval", "http://127.0.0.1:9/v1", "--benchmarks", "heldout_math", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "needs the extra openai, which is not installed: run pip install" in done.stderr
+    assert done.stderr.endswith("Error: the evaluation failed: the reason stands above\n")

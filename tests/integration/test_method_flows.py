@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import chat_api
 import pytest
 import tiny_model
 from metaflow import Run, Runner, namespace
@@ -53,8 +54,13 @@ def write(name: str, text: str, folder: Path) -> str:
     return name
 
 
-def test_sft_trains_on_each_expert_and_evaluates_both_models(workplace: Path) -> None:
-    task = finish("sft_flow.py", "tiny.yaml")["end"].task
+@pytest.fixture(scope="module")
+def trained(workplace: Path) -> Run:
+    return finish("sft_flow.py", "tiny.yaml")
+
+
+def test_sft_trains_on_each_expert_and_evaluates_both_models(workplace: Path, trained: Run) -> None:
+    task = trained["end"].task
     examples = from_table(task["examples"].data, TrainingExample)
     assert [(row.sample_index, row.weight, row.reference_logps) for row in examples] == [
         (EXPERT, 1.0, ())
@@ -126,3 +132,73 @@ def test_sft_refuses_what_is_for_another_flow(training: str, message: str, workp
     assert done.returncode != 0
     assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+EVAL = """
+evaluation:
+  benchmarks:
+    - {{name: heldout_math, limit: 3, samples: 2}}
+    - {{name: heldout_sums, limit: 4, samples: 1}}
+models:
+  start: {{}}
+  sft: {{model: {{path: {run}}}}}
+  served: {{model: {{path: "{address}#small"}}, evaluation: {{max_new_tokens: 5}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def judged(workplace: Path, trained: Run) -> Iterator[Run]:
+    """A folder, the model of a run, and a served one, which refuses one benchmark's key."""
+    with pytest.MonkeyPatch.context() as environment, chat_api.running() as api:
+        environment.setenv("OPENAI_API_KEY", chat_api.KEY)
+        text = EVAL.format(run=trained.pathspec, address=api.address)
+        yield finish("eval_flow.py", write("eval.yaml", text, workplace))
+
+
+def test_models_are_judged_without_training(workplace: Path, judged: Run) -> None:
+    task = judged["end"].task
+    results = from_table(task["results"].data, MethodResult)
+    assert {(row.method, row.benchmark) for row in results} == {
+        (model, benchmark)
+        for model in ("start", "sft", "served")
+        for benchmark in ("heldout_math", "heldout_sums")
+    }
+    assert {len(row.finish_reasons) for row in results} == {1, 2}
+    report = (workplace / task["report_path"].data).read_text()
+    assert "| served | http://127.0.0.1:" in report
+    assert "![Accuracy](accuracy.png)" in report
+    assert "heldout_sums (served): 1 sample a problem" in report
+
+
+def test_a_table_joins_judged_and_trained_models(trained: Run, judged: Run) -> None:
+    stored = runs.read([judged.pathspec])
+    own = table_text.markdown(result_table.build(stored, result_table.plan(stored)))
+    assert own == judged["end"].task["table"].data
+    both = runs.read([trained.pathspec, judged.pathspec])
+    joined = result_table.build(both, result_table.plan(both))
+    again = f"sft [{judged.pathspec}]"
+    assert [row.name for row in joined.rows] == ["base", "sft [tiny]", "start", again, "served"]
+
+
+def test_the_model_of_a_run_scores_as_it_did_there(trained: Run, judged: Run) -> None:
+    there = {
+        row.problem_id: row.answers
+        for row in from_table(trained["end"].task["results"].data, BenchmarkResult)
+        if row.checkpoint == "trained"
+    }
+    here = {
+        row.problem_id: row.answers
+        for row in from_table(judged["end"].task["results"].data, MethodResult)
+        if (row.method, row.benchmark) == ("sft", "heldout_math")
+    }
+    assert here == there
+
+
+def test_a_model_that_is_not_there_is_one_message_before_any_is_loaded(workplace: Path) -> None:
+    config = write("gone.yaml", "models: {a: {}, b: {model: {path: SftFlow/1}}}", workplace)
+    with Runner(
+        str(FLOWS / "eval_flow.py"), show_output=False, config=[("cfg", config)]
+    ).run() as r:
+        assert r.status == "failed"
+        assert "there is no run 'SftFlow/1' in this datastore" in r.stdout + r.stderr
+        assert "Traceback" not in r.stdout + r.stderr

@@ -31,6 +31,7 @@ from sandbox.protocol import (
     SandboxError,
     SandboxJob,
 )
+from tests.answer_shapes import BINDINGS, HEADER, SHAPES, TESTS, Solution, block
 
 pytestmark = pytest.mark.docker
 
@@ -74,6 +75,94 @@ def test_statuses(pool: Pool, source: str, status: str, words: str) -> None:
     found = outcome(pool, SandboxJob(source, ASSERT, limits=QUICK))
     assert found.status == status
     assert words in found.detail
+
+
+RIGHT, WRONG = "def f(x): return x + 1", "def f(x): return x"
+
+
+@pytest.mark.parametrize(
+    ("sources", "chosen", "status"),
+    [
+        ((RIGHT, WRONG), 0, CORRECT),
+        ((WRONG, RIGHT), 0, INCORRECT),  # the tests have no part in the choice
+        (("def f(x: return 2", RIGHT, WRONG), 1, CORRECT),
+        (("g = 1", "f(1)", "class A:\n    def f(x): return 2", RIGHT), 3, CORRECT),
+        (("1 / 0", "from operator import pos as f"), 1, INCORRECT),
+        (("def f(x):\n    global f\n    f = 2", RIGHT), 0, INCORRECT),
+        (("def f(x: return 2", "x = 1", "def f(x) = 2"), 1, CRASHED),
+        (("def f(x: return 2", "def f(x) = 2"), 0, MALFORMED),
+        (("f = 1 \x00", "f = '\ud800'", RIGHT), 2, CORRECT),
+        # one that fails is not followed by another try
+        (("raise ValueError\ndef f(x): ...", RIGHT), 0, CRASHED),
+        (("import os\nos._exit(0)\ndef f(x): ...", RIGHT), 0, CRASHED),
+        (("", "def f(x):\n    while True: pass", RIGHT), 1, TIMED_OUT),
+        (("", "def f(x): return bytearray(1 << 40)", RIGHT), 1, OUT_OF_MEMORY),
+    ],
+)
+def test_one_of_several_sources_is_the_program(
+    pool: Pool, sources: tuple[str, ...], chosen: int, status: str
+) -> None:
+    source, *others = sources
+    job = SandboxJob(source, ASSERT, entry_point="f", limits=QUICK, alternatives=tuple(others))
+    found = outcome(pool, job)
+    assert (found.chosen, found.status) == (chosen, status)
+
+
+def test_a_program_cannot_say_that_another_was_judged(pool: Pool) -> None:
+    lie = (
+        "import json, os, struct\n"
+        "for message in (1, [\"ok\", 1], ['chosen', 1]):\n"
+        "    body = json.dumps(message).encode()\n"
+        "    os.write(3, struct.pack('>I', len(body)) + body)\n"
+        "def f(x): return x + 1"
+    )
+    job = SandboxJob(lie, ASSERT, entry_point="f", limits=QUICK, alternatives=(WRONG,))
+    assert outcome(pool, job).chosen == 0
+
+
+def test_the_first_that_compiles_reads_standard_input(pool: Pool) -> None:
+    tests = json.dumps({"inputs": ["1\n", "2\n"], "outputs": ["2", "3"]})
+    sources = ("print(", "print(int(input()) + 1)", "print(2)")
+    found = outcome(pool, SandboxJob(sources[0], tests, "stdio", alternatives=sources[1:]))
+    assert (found.chosen, found.status) == (1, CORRECT)
+
+
+def test_sources_are_bounded_together(pool: Pool) -> None:
+    half = "#" * (MAX_SOURCE_BYTES // 2 + 1)
+    found = outcome(pool, SandboxJob(half, ASSERT, alternatives=(half,)))
+    assert (found.status, found.chosen) == (MALFORMED, 0)
+
+
+OTHER_TESTS = {
+    "an import under its name": "assert f(4, 6) == 2",
+    "an async function": "assert f(1) is not None",  # what it returns cannot be awaited here
+}
+
+
+def test_every_shape_of_answer_is_judged_and_no_near_miss_passes() -> None:
+    body = "    y = x\n    while y == x:\n        y += 1\n    return y\n"
+    rows, answers, right = [], [], []
+    for name, shape in SHAPES.items():
+        row = problem(
+            tests=TESTS, entry_point="f", **{"code_prefix": HEADER} if shape.completes else {}
+        )
+        whole = Solution(HEADER + body, "f", HEADER)
+        rows += [row, row]
+        answers += [shape.write(whole), shape.near]
+        right += [f"{name}: right", ""]
+    for name, (written, near, _) in BINDINGS.items():
+        row = problem(tests=OTHER_TESTS.get(name, TESTS), entry_point="f")
+        rows += [row, row]
+        answers += [block(written), block(near)]
+        right += [f"{name}: right", ""]
+    with build({"containers": 1, "cpu_seconds": 1.0, "wall_seconds": 4.0}) as verifier:
+        judged = list(verifier.judge(map(Submission, rows, answers)))
+    wrong = [
+        (title or answer, found)
+        for title, answer, found in zip(right, answers, judged, strict=True)
+        if (found.status is Status.CORRECT) is not bool(title)
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from attacks.hostile_answers import DEEP, DEEPENED, GUESSES, TOO_DEEP, fenced
 from attacks.reading import Program, programs
 
+from rasft.records import Problem, Status
+from rasft.verifiers import Submission
+from rasft.verifiers.python import build
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import CORRECT, INCORRECT, UNDECIDED, Limits, SandboxJob
 
@@ -18,6 +22,8 @@ RESOURCES = list(programs("attack_resources.txt"))
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=1.5, memory_mb=384)
 # for programs that end by themselves: a search of the file system waits for a busy disk
 PATIENT = Limits(cpu_seconds=5.0, wall_seconds=30.0, memory_mb=384)
+
+SHORT = Limits(cpu_seconds=2.0, wall_seconds=8.0, memory_mb=384)  # a compiler takes a while
 
 # each asks the same question in another way, so that a cheat meets every kind of comparison;
 # solve(x) should be 7 * x + 3, or sorted(x) for a list
@@ -156,3 +162,26 @@ def test_cheats_leave_no_trace(pool: Pool) -> None:
         != [CORRECT, INCORRECT, CORRECT]
     ]
     assert faults == []
+
+
+def test_no_hostile_answer_passes_or_spoils_the_next() -> None:
+    row = Problem(id="p", prompt="", verifier="python", tests=STYLES["equal"], entry_point="solve")
+    named = GUESSES | DEEPENED
+    answers = [text for answer in named.values() for text in (answer, fenced(HONEST))]
+    with build({"containers": 1, "cpu_seconds": 2.0, "wall_seconds": 8.0}) as verifier:
+        found = list(verifier.judge(Submission(row, answer) for answer in answers))
+    hostile = dict(zip(named, (each.status for each in found[::2]), strict=True))
+    let_through = (Status.CORRECT, Status.UNDECIDED)
+    assert [pair for pair in hostile.items() if pair[1] in let_through] == []
+    assert {each.status for each in found[1::2]} == {Status.CORRECT}
+
+
+def test_a_source_that_no_compiler_takes_is_not_the_program(pool: Pool) -> None:
+    jobs = [
+        SandboxJob(source, STYLES["equal"], "script", "solve", limits=SHORT, alternatives=(HONEST,))
+        for source in DEEP.values()
+    ]
+    outcomes = dict(zip(DEEP, pool.run(jobs), strict=True))
+    assert {name for name, found in outcomes.items() if found.chosen == 1} == TOO_DEEP
+    assert {name for name, found in outcomes.items() if found.status == CORRECT} == TOO_DEEP
+    assert UNDECIDED not in {found.status for found in outcomes.values()}

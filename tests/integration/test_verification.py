@@ -97,6 +97,16 @@ def verdicts(statuses: dict[tuple[str, int], Status]) -> list[Verdict]:
     return [Verdict(name, index, "math", "1", status) for (name, index), status in statuses.items()]
 
 
+def drawn(judged: list[Verdict]) -> list[Rollout]:
+    """What was judged; only the sum's first sample and the root's second were cut."""
+    cut = {("sum", 0), ("root", 1)}
+    return [
+        Rollout(v.problem_id, v.sample_index, 0, (), "", "length" if name in cut else "stop")
+        for v in judged
+        if (name := (v.problem_id, v.sample_index))
+    ]
+
+
 def test_the_matrix_keeps_undecided_apart_from_wrong():
     judged = verdicts(
         {
@@ -106,7 +116,8 @@ def test_the_matrix_keeps_undecided_apart_from_wrong():
             ("root", 1): Status.NO_ANSWER,
         }
     )
-    rows = evaluate.matrix("quiz", "base", [SUM, ROOT], judged, samples=2)
+    rows = evaluate.matrix("quiz", "base", [SUM, ROOT], drawn(judged), judged, samples=2)
+    assert [row.finish_reasons for row in rows] == [("length", "stop"), ("stop", "length")]
     assert [row.correct for row in rows] == [(True, None), (False, False)]
     assert [row.statuses for row in rows] == [("correct", "undecided"), ("timed_out", "no_answer")]
 
@@ -114,7 +125,7 @@ def test_the_matrix_keeps_undecided_apart_from_wrong():
 def test_fewer_samples_than_asked_are_an_error():
     judged = verdicts({("sum", 0): Status.CORRECT})
     with pytest.raises(UserError, match="quiz, problem 'sum': 1 samples were judged, 2 were asked"):
-        evaluate.matrix("quiz", "base", [SUM], judged, samples=2)
+        evaluate.matrix("quiz", "base", [SUM], drawn(judged), judged, samples=2)
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,11 @@ from rasft.answers.reading.bounds import TooLarge
 from rasft.answers.reading.shapes import (
     Bracketed,
     Clock,
+    Congruence,
     Listing,
     Matrix,
     Numeral,
+    Opaque,
     Ratio,
     Scalar,
     Words,
@@ -42,7 +44,9 @@ def verdict(
         (r"\frac{1}{2}", Scalar), ("12 cm^2", Scalar), (r"\text{Evelyn}", Words),
         ("52_8", Numeral), ("4:30 p.m.", Clock), ("1:4", Ratio), ("(1,2)", Bracketed),
         ("[1,2)", Bracketed), ("1,2", Listing), (r"1\pm\sqrt2", Listing),
-        (r"\begin{pmatrix}1\\2\end{pmatrix}", Matrix),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", Matrix), (r"x\equiv 3\pmod 7", Congruence),
+        ("3 (mod 7)", Congruence), (r"17 \bmod 5", Opaque), (r"10 \& 20", Listing),
+        (r"1 \\ 2", Listing), (r"a+b \\ -c", Opaque), ("p=5,q=2;p=7,q=2", Listing),
     ],
 )  # fmt: skip
 def test_shapes(text, kind):
@@ -56,6 +60,8 @@ def test_shapes(text, kind):
         ("8", "7=8"), ("16,3,1,1", "16,3,1,3"), ("5", "500"), ("58,500", "58,501"),
         ("(2,4)", "[2,4]"), (r"\pi", "3.14159265358979"), (r"\frac13", "0.3333333333"),
         ("1", "1+10^{-40}"), ("|x|", "x"), ("x=5", "y=5"), ("(1,2)", "(2,1)"),
+        ("x>3", r"\mathbb{R}"), ("2<x<4", "x<4"), ("|x|>1", "x>1"), ("|2x+1|>3", r"\mathbb{R}"),
+        ("C_{1}^{2}", "0"), ("C_1+C_{3}^{2}", "C_1+3"), ("3", r"3\pmod 7"),
     ],
 )  # fmt: skip
 def test_known_false_accepts_are_refused(gold, answer):

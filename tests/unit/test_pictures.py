@@ -29,8 +29,8 @@ def test_a_comparison_gives_four_pictures_the_same_each_time() -> None:
     drawn = [comparison_plots.pictures(table(found), cells.cells(found), found) for _ in range(2)]
     assert drawn[0] == drawn[1]
     assert list(drawn[0]) == [
-        "accuracy-by-method.png",
-        "solvability-before-and-after.png",
+        "accuracy.png",
+        "problems-solved.png",
         "accuracy-by-solvability.png",
         "training-curves.png",
     ]

@@ -18,7 +18,7 @@ from rasft.machine.planning import BAND, ONE_MEASUREMENT, StepPlan, Timing, esti
 
 DEMO = config_files.load(config_files.CONFIGS / "demo.yaml")
 CONFIGS = sorted(config_files.CONFIGS.rglob("*.yaml"))
-EXPERIMENTS = [path for path in CONFIGS if path.parent.name != "accelerate"]
+EXPERIMENTS = [path for path in CONFIGS if path.parent.name not in config_files.APART]
 AUTHORS = config_files.CONFIGS / "math_authors.yaml"  # names a file that the tests do not have
 GENERATE = StepPlan("rollout", 4, work=1000.0, kind="generate")
 
@@ -34,6 +34,14 @@ def test_the_work_of_the_demo() -> None:
     assert planned["evaluate"].work == 32 * 2 * 3 * 96 / 2
     assert planned["train"].gpus == 2
     assert planned["gather"].gpus == planned["rollout"].gpus == 0
+
+
+def test_each_judged_model_has_a_task_on_each_benchmark() -> None:
+    judged = config_files.load("eval")
+    start, evaluate, report, end = steps(judged, 0, {"heldout_math": 32, "a": 8}, {"evaluate": 1})
+    assert (evaluate.tasks, evaluate.gpus) == (4, 1)
+    assert evaluate.work == (32 + 8) / 2 * 128 / 2
+    assert [each.step for each in (start, report, end)] == ["start", "report", "end"]
 
 
 def test_nodes_share_the_training() -> None:
@@ -145,7 +153,8 @@ def test_every_config_is_planned_offline(path: Path) -> None:
         return
     found = command.plan(config, gpus=1)
     work = {each.plan.step: each.plan.work for each in found.estimates}
-    assert all(work[step] > 0 for step in ("score", "rollout", "train", "evaluate"))
+    sampled = () if config.models else ("score", "rollout", "train")
+    assert all(work[step] > 0 for step in (*sampled, "evaluate"))
 
 
 @pytest.mark.usefixtures("offline")

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from attacks.hostile_answers import DEEP, DEEPENED, GUESSES, LONG, RIGHT, fenced
 
-from rasft.answers.programs import defines, entry_point_of, extract_program, form_of
+from rasft.answers.programs import (
+    MOST_BYTES,
+    MOST_CANDIDATES,
+    candidates,
+    defines,
+    entry_point_of,
+    extract_program,
+    form_of,
+)
+from sandbox.inside.choice import choose
+from tests.answer_shapes import BINDINGS, HEADER, SHAPES, Solution, block, same_program
+from tests.programs import found_by
 
 PREFIX = 'from typing import List\n\n\ndef f(xs: List[int]) -> int:\n    """Sum."""\n'
 
@@ -69,6 +81,11 @@ def test_windows_line_ends_are_no_part_of_a_program() -> None:
         ("class f: pass", True),
         ("f: int = 3", True),
         ("f == 3", False),
+        ("f, g = 1, 2", True),
+        ("(g, *f) = 1, 2", True),
+        ("x.f = 3", False),
+        ("print(f(1), end='')", False),
+        ("    f = 3", False),
         ("def ff(): pass", False),
         ("class A:\n    def f(self): pass", False),
     ],
@@ -128,3 +145,123 @@ def test_the_function_under_test(tests: str, name: str | None) -> None:
 )
 def test_a_program_that_is_only_thought_is_no_answer(response: str, found: str | None) -> None:
     assert extract_program(response, "f") == found
+
+
+@pytest.mark.parametrize(
+    ("response", "found"),
+    [
+        ("<THINK>\n" + RIGHT + "</Think>\n", None),
+        ("<thinking>a</thinking><thinking>b</thinking>\nx = 3\n", "x = 3\n"),
+        ("a\n<think>b</think>x = 1\n<think>", None),
+        (RIGHT + "</think>x = 2", "x = 2"),
+        ("text = '</think>'.join('ab')", "text = '</think>'.join('ab')"),
+    ],
+)
+def test_tags_of_thinking(response: str, found: str | None) -> None:
+    assert extract_program(response) == found
+
+
+LONGER = Solution(
+    "import math\n\n\ndef h(x):\n    return math.floor(x)\n\n\n"
+    'def f(x):\n    """One more."""\n    y = h(x)\n    if y:\n        y += 1\n    return y or 1\n',
+    "f",
+)
+BODY = "    y = x\n    while y == x:\n        y += 1\n    return y\n"
+
+
+def chosen(response: str, entry_point: str | None = "f", prefix: str | None = None) -> str | None:
+    """The program of a trusted response, chosen as the sandbox does."""
+    found = candidates(response, entry_point, prefix)
+    return found[choose(found, entry_point)] if found else None
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_program_is_found_in_every_shape(name: str) -> None:
+    shape = SHAPES[name]
+    solution = Solution(HEADER + BODY, "f", HEADER) if shape.completes else LONGER
+    found = chosen(shape.write(solution), prefix=HEADER if shape.completes else None)
+    assert found is not None
+    assert same_program(found, solution.program)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_is_nearly_that_shape_is_not_taken_for_it(name: str) -> None:
+    shape = SHAPES[name]
+    assert chosen(shape.near, prefix=HEADER if shape.completes else None) == shape.judged
+
+
+@pytest.mark.parametrize("name", BINDINGS)
+def test_what_binds_the_entry_point(name: str) -> None:
+    right, near, judged = BINDINGS[name]
+    assert chosen(block(right)) == right
+    assert chosen(block(near)) == judged
+
+
+def test_there_are_enough_shapes() -> None:
+    assert len(SHAPES) + len(BINDINGS) >= 39 + 20
+
+
+@pytest.mark.parametrize(
+    ("response", "found"),
+    [
+        (
+            "```python\nprint(int(input()) + 1)\n```\nOutput:\n```\n5\n```",
+            "print(int(input()) + 1)\n",
+        ),
+        (
+            "```\nprint(int(input()) + 1)\n```\nFor 4 it is:\n```\n5\n```",
+            "print(int(input()) + 1)\n",
+        ),
+        ("n = int(input())\nprint(n + 1)\n\nIt reads n.", "n = int(input())\nprint(n + 1)\n"),
+        (
+            "```python\ndef g(n):\n    return n + 1\n```\n```python\nprint(g(int(input())))\n```",
+            "def g(n):\n    return n + 1\n\nprint(g(int(input())))\n",
+        ),
+        ("Reading n and printing n + 1 is enough.", None),
+    ],
+)
+def test_programs_without_an_entry_point(response: str, found: str | None) -> None:
+    assert chosen(response, None) == found
+
+
+def test_the_last_of_two_programs_is_the_one() -> None:
+    first, last = (f"def f(x):\n    return x + {n}\n" for n in (1, 2))
+    assert chosen(block(first) + "\nor\n" + block(last)) == last
+    assert chosen(block(last) + "\nor\n" + block(first)) == first
+    assert chosen(f"{block(last)}\nIt is also:\n\n{first}") == last  # a fence comes first
+
+
+def test_a_program_takes_from_other_blocks_only_what_it_lacks() -> None:
+    entry = "def f(x):\n    return g(x) + n\n"
+    others = ("n = 1", "def g(x):\n    return x", "def unused(x):\n    return x", "n = 2\nprint(n)")
+    response = "\n".join(map(block, (*others, entry)))
+    assert chosen(response) == "n = 1\n\ndef g(x):\n    return x\n\n" + entry
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", [*LONG, *GUESSES, *DEEPENED])
+def test_reading_a_hostile_answer_ends_and_is_bounded(name: str) -> None:
+    found = candidates((LONG | GUESSES | DEEPENED)[name], "solve", "def solve(x):\n")
+    assert len(found) <= MOST_CANDIDATES
+    assert sum(len(source.encode("utf-8", "replace")) for source in found[1:]) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_no_guess_brings_an_earlier_program_in(name: str) -> None:
+    assert (chosen(GUESSES[name], "solve") or "").strip() != RIGHT.strip()
+
+
+def test_what_does_not_compile_is_no_program() -> None:
+    assert chosen(fenced(RIGHT) + fenced("def solve(x) = 7x + 3\n"), "solve") == RIGHT
+    assert chosen(fenced("def solve(x) = 7x + 3\n"), "solve") == "def solve(x) = 7x + 3\n"
+    assert choose([DEEP["parentheses"], DEEP["a null byte"], RIGHT], "solve") == 2
+
+
+def test_a_verdict_depends_on_every_module_that_reads_a_program() -> None:
+    code = (
+        "import sys, rasft.answers.programs as p\n"
+        "from rasft.verifiers.python import DECIDING\n"
+        "read = {m.__file__ for n, m in sys.modules.items() if n.startswith('rasft.answers.')}\n"
+        "import json; print(json.dumps({'missing': sorted(read - set(map(str, DECIDING)))}))"
+    )
+    assert found_by(code)["missing"] == []

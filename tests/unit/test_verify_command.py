@@ -59,6 +59,16 @@ def test_malformed_rows_are_told_and_the_rest_goes_on(tmp_path):
     assert all(f"line {n}" in str(r["detail"]) for n, r in enumerate(found[:9], start=1))
 
 
+@pytest.mark.parametrize("gold", ["", " ", "$221,$8$", r"\frac{1}{2", r"\oops 3"])
+def test_a_gold_that_cannot_be_read_is_the_rows_fault(tmp_path, gold):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(row("a", gold, "\\boxed{5}") + "\n" + row("b", gold, "five"))
+    code, found = verified(source, target)
+    assert code == 1
+    assert [(r["status"], r["correct"]) for r in found] == [("malformed", None)] * 2
+    assert "line 1: `answer`" in str(found[0]["detail"])
+
+
 @pytest.mark.parametrize("cut", [0, 1, 40, 200])
 def test_a_second_run_goes_on_after_the_last_whole_row(tmp_path, cut):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rasft.answers.comparing import relations
+from rasft.answers.comparing import ratios, relations
 from rasft.answers.comparing.regions import same_region
 from rasft.answers.comparing.rules import EXACT, Rules
 from rasft.answers.comparing.scalar_equality import same_scalar
+from rasft.answers.comparing.vectors import components
 from rasft.answers.reading.expression import Number
 from rasft.answers.reading.names import ORDERED, assigned_tuple, assignment
 from rasft.answers.reading.shapes import (
     Bracketed,
     Clock,
+    Congruence,
     Listing,
     Matrix,
     Numeral,
@@ -65,6 +67,8 @@ class Matcher:
             return _same_clock(gold, answer)
         if isinstance(gold, Numeral) or isinstance(answer, Numeral):
             return gold == answer
+        if isinstance(gold, Congruence) or isinstance(answer, Congruence):
+            return self.congruence(gold, answer)
         if isinstance(gold, Ratio) or isinstance(answer, Ratio):
             return self.ratio(gold, answer)
         if isinstance(gold, Listing) and isinstance(answer, Listing):
@@ -77,6 +81,8 @@ class Matcher:
             if [len(row) for row in gold.rows] != [len(row) for row in answer.rows]:
                 return False
             return self.in_order(_cells(gold), _cells(answer))
+        if isinstance(gold, Scalar) or isinstance(answer, Scalar):
+            return self.unit_vectors(gold, answer)
         if isinstance(gold, Matrix) or isinstance(answer, Matrix):
             vectors = _as_vector(gold), _as_vector(answer)
             return bool(vectors[0] and vectors[1]) and self.in_order(vectors[0], vectors[1])
@@ -91,6 +97,25 @@ class Matcher:
             plain_list = (answer.opening, answer.closing) == ("[", "]") and len(answer.items) > 2
             return plain_list and self.any_order(gold.items, answer.items)
         return False
+
+    def unit_vectors(self, gold: Shape, answer: Shape) -> bool | None:
+        """A sum of unit vectors against a tuple or a column."""
+        places = len(_as_vector(gold) or _as_vector(answer))
+        if places not in (2, 3):
+            return False
+        sides = [components(shape, places) or _as_vector(shape) for shape in (gold, answer)]
+        return self.in_order(sides[0], sides[1])
+
+    def congruence(self, gold: Shape, answer: Shape) -> bool | None:
+        """The same class of the same modulus, of the same thing where both name one."""
+        if not isinstance(gold, Congruence) or not isinstance(answer, Congruence):
+            return False
+        if gold.name and answer.name and gold.name != answer.name:
+            return False
+        if self.same(gold.modulus, answer.modulus) is not True:
+            return False
+        same = relations.congruent(gold.residue, answer.residue, gold.modulus)
+        return self.same(gold.residue, answer.residue) if same is None else same
 
     def unbracketed(self, gold: Bracketed, answer: Listing) -> bool | None:
         """A tuple given without brackets: three or more in order, or named in order."""
@@ -134,7 +159,7 @@ class Matcher:
 
     def ratio(self, gold: Shape, answer: Shape) -> bool | None:
         """Ratios are equal up to a factor; a two-term ratio is also its quotient."""
-        first, second = _quotients(gold), _quotients(answer)
+        first, second = ratios.quotients(gold), ratios.quotients(answer)
         if first is None or second is None or len(first) != len(second):
             return False
         return self.in_order(first, second)
@@ -168,6 +193,10 @@ class Matcher:
 
     def two_relations(self, gold: Relation, answer: Relation) -> bool | None:
         """Two assignments, two equations or two inequalities."""
+        ratio = ratios.labelled(gold), ratios.labelled(answer)
+        if ratio[0] is not None and ratio[1] is not None:
+            ordered = ratios.in_order_of(ratio[0], ratio[1])
+            return ordered is not None and self.same(ratio[0].values, ordered)
         named = assignment(gold), assignment(answer)
         if named[0] is not None and named[1] is not None:
             verdict = self.two_assignments(gold, answer)
@@ -201,7 +230,7 @@ class Matcher:
         """The gold names a value or states bounds and the answer gives the bare value or set."""
         if set(gold.signs) & set(ORDERED):
             return same_region(gold, answer) or False
-        if assignment(gold) is None:
+        if assignment(gold) is None and ratios.labelled(gold) is None:
             return relations.agreed_side(answer, gold, self.same)
         value = relations.value_of(gold, self)
         return None if value is None else self.same_answer(value, answer)
@@ -269,16 +298,6 @@ def _day_time(clock: Clock) -> tuple[int, ...]:
     if clock.half:
         hour = hour % 12 + (12 if clock.half == "pm" else 0)
     return (hour, *rest, *[0] * (2 - len(rest)))
-
-
-def _quotients(shape: Shape) -> tuple[Shape, ...] | None:
-    """The terms of a ratio divided by its last one."""
-    if isinstance(shape, Scalar):
-        return (shape,)
-    if not isinstance(shape, Ratio) or not all(isinstance(t, Scalar) for t in shape.terms):
-        return None
-    nodes = [term.node for term in shape.terms if isinstance(term, Scalar)]
-    return relations.quotients(nodes)
 
 
 def _words_of(shape: Shape) -> str | None:

@@ -54,7 +54,7 @@ def _evaluate(node: Node, point: Point, mp: Any) -> Any:
     constant = _CONSTANTS.get(node.kind)
     if constant is not None:
         return constant(mp)
-    if node.kind in ("sin", "cos", "tan", "cot", "sec", "csc") and _in_degrees(node):
+    if node.kind in ("sin", "cos", "tan", "cot", "sec", "csc", "cis") and _in_degrees(node):
         node = Apply(node.kind, (_radians(node.operands[0]),))
     values = [_evaluate(part, point, mp) for part in node.operands]
     operation = _OPERATIONS.get(node.kind)
@@ -122,6 +122,10 @@ def _trigonometric(name: str) -> Callable[..., Any]:
     return evaluate
 
 
+def _cis(mp: Any, value: Any) -> Any:
+    return _trigonometric("cos")(mp, value) + mp.mpc(0, 1) * _trigonometric("sin")(mp, value)
+
+
 def _logarithm(mp: Any, value: Any) -> Any:
     if value == 0:
         raise Undefined("the logarithm of zero")
@@ -182,6 +186,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "factorial": _factorial,
     "binomial": _binomial,
     "exp": _exponential,
+    "cis": _cis,
     "ln": _logarithm,
     "log": lambda c, a: _logarithm(c, a) / c.log(10),
     "floor": _rounded("floor"),

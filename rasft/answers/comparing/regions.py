@@ -9,7 +9,16 @@ from typing import Any
 from rasft.answers.comparing.numeric import Undefined, value_at
 from rasft.answers.reading.expression import Apply, Node, symbols
 from rasft.answers.reading.names import ORDERED
-from rasft.answers.reading.shapes import Bracketed, Listing, RealSet, Relation, Scalar, Shape, Words
+from rasft.answers.reading.shapes import (
+    Bracketed,
+    Listing,
+    RealSet,
+    Relation,
+    Scalar,
+    Shape,
+    Side,
+    Words,
+)
 from rasft.answers.reading.words import plain
 
 _INFINITY = float("inf")
@@ -55,7 +64,8 @@ def _same_piece(a: Piece, b: Piece) -> bool:
 
 
 def _near(a: Any, b: Any) -> bool:
-    return bool(a == b or (abs(a) < _INFINITY and abs(a - b) <= _TINY * max(abs(a), abs(b))))
+    finite = abs(a) < _INFINITY and abs(b) < _INFINITY
+    return bool(a == b or (finite and abs(a - b) <= _TINY * max(abs(a), abs(b))))
 
 
 def region_of(shape: Shape) -> Region:
@@ -123,8 +133,11 @@ def _from_relation(relation: Relation) -> Region:
     return result
 
 
-def _constraint(left: Any, sign: str, right: Any) -> tuple[str, Region]:
+def _constraint(left: Side, sign: str, right: Side) -> tuple[str, Region]:
     """The unknown's name and where it may lie, from `left sign right`."""
+    absolute = _absolute(left, sign, right) or _absolute(right, _FLIPPED[sign], left)
+    if absolute is not None:
+        return absolute
     if left.name and not right.name:
         return left.name, _side_of(sign, _real(_node(right)))
     if right.name and not left.name:
@@ -138,6 +151,21 @@ def _constraint(left: Any, sign: str, right: Any) -> tuple[str, Region]:
     return name, _side_of(sign if slope > 0 else _FLIPPED[sign], -start / slope)
 
 
+def _absolute(left: Side, sign: str, right: Side) -> tuple[str, Region] | None:
+    """`|inner| sign bound` as what it says of the inner expression; None for no such relation."""
+    if not isinstance(left.shape, Scalar) or not isinstance(right.shape, Scalar):
+        return None
+    node, bound = left.shape.node, right.shape.node
+    if not isinstance(node, Apply) or node.kind != "abs" or len(symbols(node)) != 1:
+        return None
+    inner, opposite = Side(Scalar(node.operands[0])), Side(Scalar(Apply("neg", (bound,))))
+    name, upper = _constraint(inner, sign, right)
+    _, lower = _constraint(inner, _FLIPPED[sign], opposite)
+    if sign in ("<", "\\le", "\\ne"):
+        return name, _cut(upper, lower)
+    return name, [*upper, *lower]
+
+
 def _line(node: Node, name: str) -> tuple[Any, Any]:
     """(value at 0, slope) of an expression that is linear in one variable; raises NoRegion."""
     places = (0, 1, 2, 5)
@@ -149,7 +177,7 @@ def _line(node: Node, name: str) -> tuple[Any, Any]:
     return start, slope
 
 
-def _node(side: Any) -> Node:
+def _node(side: Side) -> Node:
     if not isinstance(side.shape, Scalar):
         raise NoRegion
     return side.shape.node

@@ -8,8 +8,17 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from rasft.answers.comparing.numeric import Point, Undefined, value_at
+from rasft.answers.comparing.ratios import labelled
 from rasft.answers.comparing.rules import Rules
-from rasft.answers.reading.expression import Apply, Node, Symbol, exact_value, substitute, symbols
+from rasft.answers.reading.expression import (
+    Apply,
+    Node,
+    Symbol,
+    contains,
+    exact_value,
+    substitute,
+    symbols,
+)
 from rasft.answers.reading.names import assignment
 from rasft.answers.reading.shapes import Relation, Scalar, Shape, Side
 from rasft.answers.reading.words import plain
@@ -45,7 +54,10 @@ def _exact_sides(relation: Relation, others: Sequence[Side]) -> Sequence[Side]:
 
 
 def _labelled(relation: Relation, same: Same) -> Shape | None:
-    """The right side of `m + n = 5`: an expression in several names set to a constant."""
+    """The right side of `m + n = 5` or `a:b = 1:2`: several names set to a constant."""
+    ratio = labelled(relation)
+    if ratio is not None:
+        return ratio.values
     left, *others = (side.shape for side in relation.sides)
     if set(relation.signs) != {"="} or not isinstance(left, Scalar) or not _is_label(left.node):
         return None
@@ -133,17 +145,24 @@ def _difference(relation: Relation) -> Node | None:
     return Apply("add", (left, Apply("neg", (right,))))
 
 
-def _random_points(names: list[str], count: int) -> list[Point]:
+def _random_points(names: list[str], count: int, *, signed: bool = False) -> list[Point]:
+    """Reproducible points, of both signs where an absolute value makes the sign matter."""
     chance = random.Random(repr(names))
+    signs = (1, -1) if signed else (1,)
     return [
-        {name: Fraction(chance.randint(300_000, 2_500_000), 1_000_003) for name in names}
-        for _ in range(count)
+        {
+            name: signs[number % len(signs)]
+            * Fraction(chance.randint(300_000, 2_500_000), 1_000_003)
+            for name in names
+        }
+        for number in range(count)
     ]
 
 
 def _ratios(first: Node, second: Node, names: list[str]) -> list[Any]:
     ratios = []
-    for point in _random_points(names, 12):
+    signed = any(contains(node, "abs", "sgn") for node in (first, second))
+    for point in _random_points(names, 12, signed=signed):
         try:
             below = value_at(second, point)
             if below != 0:
@@ -212,9 +231,20 @@ def _same_direction(gold: tuple[Side, ...], answer: tuple[Side, ...]) -> bool | 
     return steady and getattr(ratios[0], "imag", 0) == 0 and ratios[0] > 0
 
 
-def quotients(nodes: list[Node]) -> tuple[Shape, ...]:
-    """Each term but the last, divided by the last."""
-    return tuple(Scalar(Apply("div", (node, nodes[-1]))) for node in nodes[:-1])
+def congruent(gold: Shape, answer: Shape, modulus: Shape) -> bool | None:
+    """Whether two whole numbers differ by a multiple of the modulus; None without such numbers."""
+    values = [_whole(shape) for shape in (gold, answer, modulus)]
+    if values[0] is None or values[1] is None or not values[2]:
+        return None
+    return (values[0] - values[1]) % values[2] == 0
+
+
+def _whole(shape: Shape) -> int | None:
+    try:
+        value = exact_value(shape.node) if isinstance(shape, Scalar) else None
+    except ZeroDivisionError:
+        return None
+    return int(value) if value is not None and value.denominator == 1 else None
 
 
 def symbol_name(shape: Scalar) -> str | None:

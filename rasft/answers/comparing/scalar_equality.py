@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from rasft.answers.comparing.numeric import Undefined, value_at
 from rasft.answers.comparing.probes import equal
+from rasft.answers.comparing.readings import parameter_renamed, real_roots
 from rasft.answers.comparing.rules import Rules
 from rasft.answers.reading.expression import (
     Apply,
@@ -26,14 +27,24 @@ def same_scalar(gold: Scalar, answer: Scalar, rules: Rules, tolerance: float | N
     """Whether the answer's amount is the gold's; None when neither can be evaluated."""
     if rules.rename_constant:
         answer = Scalar(_same_constant(gold.node, answer.node), answer.unit)
+    answer = Scalar(parameter_renamed(gold.node, answer.node), answer.unit)
     verdict: bool | None = False
     for left, right in _readings(gold, answer, rules):
-        verdict = equal(left, right)
+        verdict = _equal(left, right)
         if verdict is not False:
             return verdict
         if _within(left, right, rules, tolerance):
             return True
     return verdict
+
+
+def _equal(gold: Node, answer: Node) -> bool | None:
+    """Equal as written, or with every odd root real."""
+    verdict = equal(gold, answer)
+    if verdict is not False:
+        return verdict
+    real = real_roots(gold), real_roots(answer)
+    return equal(*real) if real != (gold, answer) else verdict
 
 
 def _same_constant(gold: Node, answer: Node) -> Node:

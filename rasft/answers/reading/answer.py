@@ -13,10 +13,13 @@ from functools import lru_cache
 
 from rasft.answers.reading import names, scalars
 from rasft.answers.reading.bounds import MOST_ITEMS, TooLarge
+from rasft.answers.reading.congruences import congruence_parts
 from rasft.answers.reading.cursor import Unreadable
 from rasft.answers.reading.notation import normal_form
+from rasft.answers.reading.separators import SIGNS, breaks, colon, separates
 from rasft.answers.reading.shapes import (
     Bracketed,
+    Congruence,
     Listing,
     Matrix,
     Opaque,
@@ -29,13 +32,16 @@ from rasft.answers.reading.shapes import (
     Words,
 )
 from rasft.answers.reading.spellings import special, without_groups
-from rasft.answers.reading.tokens import Token, Tokens, enclosing, split, tokenize
+from rasft.answers.reading.tokens import (
+    Token,
+    Tokens,
+    enclosing,
+    joined_negation,
+    signed,
+    split,
+    tokenize,
+)
 
-SIGNS = {
-    "=": "=", "<": "<", ">": ">", "\\le": "\\le", "\\ge": "\\ge", "\\ne": "\\ne", "\\in": "\\in",
-    "\\approx": "\\approx", "\\to": "\\to", "\\equiv": "=",
-}  # fmt: skip
-_NEGATED = {"=": "\\ne"}
 _COUNTED = re.compile(r"(.*?)(-?\d+(?:\.\d+)?(?:/\d+)?)\s*([A-Za-z% ]*)\.?")
 _TRANSPOSED = (("^", "T"), ("^", "{", "T", "}"), ("^", "\\top"), ("^", "{", "\\top", "}"))
 _ENVIRONMENTS = {"pmatrix", "bmatrix", "matrix", "array", "Bmatrix", "smallmatrix"}
@@ -58,16 +64,6 @@ def read(text: str, *, loose_units: bool = False) -> Shape:
         return Opaque(plain)
 
 
-def _separates(token: Token) -> bool:
-    if token.kind == "words":
-        return bool(re.fullmatch(r"[,; ]*(?:and|or)[,; ]*", token.text.lower()))
-    return token.kind == "mark" and token.text in (",", ";", "\\and", "\\or")
-
-
-def _colon(token: Token) -> bool:
-    return token.text == ":" or (token.kind in ("words", "letters") and token.text == "to")
-
-
 def _mark(*texts: str) -> Callable[[Token], bool]:
     return lambda token: token.kind == "mark" and token.text in texts
 
@@ -85,7 +81,9 @@ class _Reading:
             raise Unreadable("nothing")
         if all(token.kind == "words" for token in tokens):
             return self.worded(tokens)
-        for attempt in (self.listing, self.set_operation, self.relation, self.plus_minus):
+        for attempt in (
+            self.listing, self.congruence, self.set_operation, self.relation, self.plus_minus,
+        ):  # fmt: skip
             found = attempt(tokens)
             if found is not None:
                 return found
@@ -106,10 +104,12 @@ class _Reading:
 
     def listing(self, tokens: Tokens) -> Shape | None:
         """Items between commas, semicolons, and, or; None where nothing separates."""
-        parts, separators = split(tokens, _separates)
+        parts, separators = split(tokens, separates)
         filled = [part for part in parts if part]
         if not separators or not filled:
             return None
+        if any(token.text == "\\\\" for token in separators) and breaks(filled):
+            raise Unreadable("a line break within an expression")
         if len(filled) > MOST_ITEMS:
             raise TooLarge(f"{len(filled)} items")
         items = tuple(item for part in filled for item in self.flat(part))
@@ -126,6 +126,16 @@ class _Reading:
         else:
             yield shape
 
+    def congruence(self, tokens: Tokens) -> Shape | None:
+        r"""`x \equiv 3 \pmod 7`; None where no modulus ends it."""
+        parts = congruence_parts(tokens)
+        if parts is None:
+            return None
+        name = names.name_of(parts[0])[0] if parts[0] else ""
+        if parts[0] and not name:
+            return None
+        return Congruence(self.shape(parts[1]), self.shape(parts[2]), name)
+
     def set_operation(self, tokens: Tokens) -> Shape | None:
         """A union, intersection or difference of sets; None where there is none."""
         for mark, kind in (
@@ -141,7 +151,7 @@ class _Reading:
 
     def relation(self, tokens: Tokens) -> Shape | None:
         r"""`x = 3`, `1 < x \le 2`; None where no sign relates two sides."""
-        tokens = _joined_negation(tokens)
+        tokens = joined_negation(tokens)
         parts, signs = split(tokens, lambda token: token.kind == "mark" and token.text in SIGNS)
         if not signs:
             return None
@@ -172,7 +182,7 @@ class _Reading:
             return None
         if len(places) > 6:
             raise TooLarge("more than 6 plus-minus signs")
-        return Listing(tuple(self.shape(_signed(tokens, upper)) for upper in (True, False)))
+        return Listing(tuple(self.shape(signed(tokens, upper)) for upper in (True, False)))
 
     def single(self, tokens: Tokens) -> Shape:
         """One thing: a bracket, a matrix, a set of numbers, a ratio or a scalar."""
@@ -185,7 +195,7 @@ class _Reading:
             return self.matrix(tokens)
         if len(tokens) > 1 and tokens[0].text == "\\mathbb":
             return self.number_set(tokens)
-        terms, colons = split(tokens, _colon)
+        terms, colons = split(tokens, colon)
         if colons:
             return Ratio(tuple(self.shape(term) for term in terms))
         return scalars.read_scalar(tokens, self.loose_units)
@@ -274,22 +284,3 @@ def _transposed(shape: Shape) -> Shape:
     if not isinstance(shape, Matrix) or len({len(row) for row in shape.rows}) != 1:
         raise Unreadable("a transpose of no matrix")
     return Matrix(tuple(zip(*shape.rows, strict=True)))
-
-
-def _joined_negation(tokens: Tokens) -> Tokens:
-    """`\\not =` as one sign."""
-    joined: list[Token] = []
-    for token in tokens:
-        if joined and joined[-1].text == "\\not" and token.text in _NEGATED:
-            joined[-1] = Token("mark", _NEGATED[token.text])
-        else:
-            joined.append(token)
-    return joined
-
-
-def _signed(tokens: Tokens, upper: bool) -> list[Token]:
-    sign = {"\\pm": "+" if upper else "-", "\\mp": "-" if upper else "+"}
-    return [
-        Token("mark", sign[token.text], token.gap) if token.text in sign else token
-        for token in tokens
-    ]

@@ -83,6 +83,9 @@ def joined(items: tuple[Shape, ...], separators: list[str]) -> Shape:
     kept = tuple(item for item in items if not _only_says_where(item))
     if len(kept) == 1:
         return kept[0]
+    tuples = _assigned_tuples(kept)
+    if tuples is not None:
+        return Listing(tuples)
     return Listing(_shared_name(kept or items))
 
 
@@ -120,6 +123,18 @@ def assignment(relation: Relation) -> tuple[Side, tuple[Side, ...]] | None:
     if last.name and len(relation.sides) == 2:
         return last, relation.sides[:1]
     return None
+
+
+def _assigned_tuples(items: tuple[Shape, ...]) -> tuple[Shape, ...] | None:
+    """`p = 5, q = 2; p = 7, q = 2` as (5, 2), (7, 2): the same names, given values in turn."""
+    if not all(isinstance(item, Relation) and _assigns(item) for item in items):
+        return None
+    width = len({item.sides[0].name for item in items if isinstance(item, Relation)})
+    if width < 2 or len(items) < 2 * width or len(items) % width:
+        return None
+    groups = [assigned_tuple(items[n : n + width]) for n in range(0, len(items), width)]
+    found = tuple(group for group in groups if group is not None)
+    return found if len(found) == len(groups) else None
 
 
 def assigned_tuple(items: tuple[Shape, ...]) -> Bracketed | None:

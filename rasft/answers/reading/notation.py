@@ -12,6 +12,8 @@ import unicodedata
 from functools import lru_cache
 
 from rasft.answers.reading.bounds import check_length
+from rasft.answers.reading.combinations import binomials
+from rasft.answers.reading.glued import unglued
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
@@ -30,7 +32,7 @@ _SYMBOLS = {
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "′": "'", "’": "'",
     "⟨": r"\langle ", "⟩": r"\rangle ", "…": r"\ldots ", "∖": r"\setminus ", "→": r"\to ",
     "∛": r"\sqrt[3]", "¢": r"\text{ cents}", "‰": r"/1000 ", "“": '"', "”": '"',
-    "⁄": "/", "∕": "/", "∣": "|",
+    "⁄": "/", "∕": "/", "∣": "|", "或": r"\or ", "和": r"\and ", "、": ",",
 }  # fmt: skip
 _CHARACTERS = str.maketrans(_SYMBOLS | {letter: f"\\{name} " for letter, name in _GREEK.items()})
 
@@ -45,11 +47,14 @@ _SYNONYMS = {
     "varnothing": "emptyset", "degree": "^{\\circ}", "epsilon": "epsilon",
     "varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "backslash": "setminus",
     "rightarrow": "to", "longrightarrow": "to", "mapsto": "to", "colon": ":", "sim": "approx",
-    "simeq": "approx", "percent": "\\%", "infin": "infty", "imath": "i", "textdegree": "^{\\circ}",
+    "simeq": "approx", "percent": "\\%", "infin": "infty", "imath": "i", "jmath": "j",
+    "textdegree": "^{\\circ}",
     "R": "mathbb{R}", "reals": "mathbb{R}",
     "Reals": "mathbb{R}", "textdollar": "\\$", "degrees": "^{\\circ}", "euro": "€",
 }  # fmt: skip
-_BECOME_TEXT = {"<", ">", "*", "/", "{", "[", "]", "|", ":", "i", "^{\\circ}", "\\%", "\\$", "€"}
+_BECOME_TEXT = {
+    "<", ">", "*", "/", "{", "[", "]", "|", ":", "i", "j", "^{\\circ}", "\\%", "\\$", "€",
+}  # fmt: skip
 
 _SIZES = re.compile(
     r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?"
@@ -58,8 +63,15 @@ _SIZES = re.compile(
     r"|\\[hv]?phantom\s*(?:\{[^{}]*\}|.)|\\[hv]space\*?\{[^{}]*\}|\\(?:label|tag)\*?\{[^{}]*\}"
 )
 _DIGIT_GROUPS = re.compile(r"(?<=\d)(?:\{,\}|,?\s*\\!\s*,?|\s*\\[,:; ]\s*|~)(?=\d{3}(?!\d))")
+# One apostrophe between digits may be a mark of feet or minutes; two group thousands.
+_MARKED_GROUPS = re.compile(r"(?<![\w.'{}])\d{1,3}(?:(?:'\d{3}){2,}|(?:\\?_\d{3})+)(?![\w'])")
 _SPACES = re.compile(
-    r"(?<!\\)\\[,;:!> ]|\\(?:q?quad|enspace|thinspace|medspace|thickspace)(?![a-zA-Z])|~"
+    r"(?<!\\)\\[,;:!> ]|\\q?quad|\\(?:enspace|thinspace|medspace|thickspace)(?![a-zA-Z])|~"
+)
+_ROW_OF_BRACKETS = re.compile(r"(?<=[)\]])\s*\\\\\s*(?=[(\[])(?!\[[^\[\]]*(?:pt|em|ex|mm|cm)\])")
+_COUNTERS = re.compile(
+    r"(?<=[\d}])\s*(平方(?:厘米|米|千米)|立方(?:厘米|米)|厘米|千米|毫米|分钟|小时|千克|公里|元|个|人|米|天|种|度|岁|本|次"
+    r"|只|条|件|克|吨|秒)$"
 )
 _TIMES = re.compile(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))|(?<=\d) [xX] (?=\d)")
 _UNION = re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])")
@@ -96,6 +108,7 @@ _COUNTED = re.compile(r"\s*(-?\d[\d,]*(?:\.\d+)?(?:/\d+)?)\s+([A-Za-z][^<>]*)")
 _MATH_NAMES = {
     "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
     "log", "ln", "exp", "max", "min", "gcd", "lcm", "sgn",
+    "cis",
 }  # fmt: skip
 
 
@@ -112,6 +125,7 @@ def normal_form(text: str) -> str:
     text = _SIZES.sub(" ", text)
     text = text.replace("{:}", ":").replace("{=}", "=")
     text = _DIGIT_GROUPS.sub("", text)
+    text = _MARKED_GROUPS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = _SPACES.sub(" ", text)
     text = _TIMES.sub(r"\\times ", text)
     text = _UNION.sub(r" \\cup ", text)
@@ -122,6 +136,7 @@ def normal_form(text: str) -> str:
     )
     for pattern, meant in _PHRASES:
         text = pattern.sub(meant, text)
+    text = binomials(text)
     text = _ARROW.split(text)[-1]
     return _trimmed(text)
 
@@ -133,6 +148,7 @@ def _from_unicode(text: str) -> str:
     text = re.sub(r"[₀-₉]+", lambda m: f"_{{{m[0].translate(_SUBSCRIPTS)}}}", text)
     text = re.sub(r"(?<=\d)[\u00a0\u2009\u202f\u2008](?=\d{3}(?!\d))", "", text)
     text = re.sub("[\u00bc-\u00be\u2150-\u215e]", _fraction_character, text)
+    text = _COUNTERS.sub(r" \\words<\1>", text.rstrip("。 "))
     text = text.translate(_CHARACTERS)
     return unicodedata.normalize("NFKC", text)
 
@@ -144,6 +160,7 @@ def _fraction_character(match: re.Match[str]) -> str:
 
 def _undelimited(text: str) -> str:
     """Without math delimiters; a dollar sign that stands before a sum of money stays, escaped."""
+    text = _ROW_OF_BRACKETS.sub(", ", text)
     text = re.sub(r"\\[()]|(?<!\\)\\[\[\]]", " ", text)
     text = re.sub(r"\s*(?:\*\*([^*]+)\*\*|`([^`]+)`)\s*", _unmarked, text)
     unescaped = len(re.findall(r"(?<!\\)\$", text))
@@ -153,7 +170,9 @@ def _undelimited(text: str) -> str:
 
 
 def _synonym(match: re.Match[str]) -> str:
-    name = match[1]
+    name, letters = unglued(match[1])
+    if letters:
+        return f"{_COMMAND.sub(_synonym, chr(92) + name)} {letters}"
     meant = _SYNONYMS.get(name)
     if meant is None:
         return match[0]

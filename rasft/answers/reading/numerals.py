@@ -26,8 +26,8 @@ class Numerals(Cursor):
         """A number with the repeating part that may follow; raises Unreadable for two in a row."""
         node = number_from(text)
         if "." in text and self.peek() in ("\\overline", "\\dot", "\\bar"):
-            self.take()
-            return self.repeating(text, node)
+            dots = self.take().text == "\\dot"
+            return self.repeating(text, node, self.under_dots() if dots else self.digits())
         if "." in text and self.accept("\\ldots"):
             return self.dotted(text)
         if self.kind() == "number":
@@ -46,10 +46,25 @@ class Numerals(Cursor):
         self.position += 4
         return number(int(texts[0]) + Fraction(int(texts[1]), int(texts[3])))
 
-    def repeating(self, text: str, node: Number) -> Node:
+    def digits(self) -> str:
+        """A group of digits, as text."""
+        return "".join(token.text for token in self.group_tokens())
+
+    def under_dots(self) -> str:
+        r"""The repeating digits of `0.\dot{1}4285\dot{7}`: from the first dot to the last."""
+        digits = self.dotted_digit()
+        between = self.take().text if self.kind() == "number" and self.peek(1) == "\\dot" else ""
+        if self.accept("\\dot"):
+            digits += between + self.dotted_digit()
+        return digits
+
+    def dotted_digit(self) -> str:
+        """What one dot stands over: a group, or the first digit after it."""
+        return self.first(self.take(), 1) if self.kind() == "number" else self.digits()
+
+    def repeating(self, text: str, node: Number, digits: str) -> Node:
         r"""`0.1\overline{6}`: digits that a bar or dots mark as repeating for ever."""
-        digits = "".join(token.text for token in self.group_tokens())
-        if not digits.isdigit() or len(digits) > 60:
+        if not digits.isdigit() or len(digits) > 60 or self.kind() == "number":
             raise Unreadable("a repeating part that is no digits")
         places = len(text.partition(".")[2])
         tail = Fraction(int(digits), (10 ** len(digits) - 1) * 10**places)

@@ -98,6 +98,15 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Congruence:
+    """A residue modulo a modulus, and what is congruent to it ("" when that was not said)."""
+
+    residue: Shape
+    modulus: Shape
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Opaque:
     """Notation that was not understood; only its spelling can be compared."""
 
@@ -106,5 +115,5 @@ class Opaque:
 
 Shape = (
     Scalar | Words | Numeral | Clock | Ratio | Bracketed | Listing | Matrix | RealSet | Relation
-    | Opaque
+    | Congruence | Opaque
 )  # fmt: skip

@@ -23,14 +23,15 @@ _NUMERAL = re.compile(
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _SPACED = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _CHOICE = re.compile(
-    r"(?:\\words<[^<>]*>)? ?\(? ?([A-J]) ?\)[.:]?(?: ?([^\s+*/^=!_-].*)| (-\S.*))?"
+    r"(?:\\words<[^<>]*>)? ?(?:\(? ?([A-J]) ?\)[.:]?|([A-J])(?:\.|:(?= )))"
+    r"(?: ?([^\s+*/^=!_-].*)| (-\S.*))?"
 )
 
 
 def choice(text: str) -> tuple[str, str] | None:
     """(letter, rest) of a labelled choice such as `(C) 15`; None for anything else."""
     found = _CHOICE.fullmatch(normal_form(text))
-    return (found[1], found[2] or found[3] or "") if found else None
+    return (found[1] or found[2], found[3] or found[4] or "") if found else None
 
 
 def special(plain: str) -> Shape | None:

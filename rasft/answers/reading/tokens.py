@@ -17,6 +17,7 @@ GREEK = (
 FUNCTIONS = (
     "arcsin", "arccos", "arctan", "arccot", "sinh", "cosh", "tanh", "coth", "sin", "cos", "tan",
     "cot", "sec", "csc", "log", "ln", "lg", "exp", "max", "min", "gcd", "lcm", "sgn",
+    "cis",
 )  # fmt: skip
 _PLAIN = {
     "pi": "pi", "infinity": "infty", "infty": "infty", "inf": "infty", "oo": "infty",
@@ -143,3 +144,23 @@ def enclosing(tokens: Tokens) -> tuple[str, str] | None:
         if depth == 0 and position < len(tokens) - 1 and first != "<":
             return None
     return first, last
+
+
+def joined_negation(tokens: Tokens) -> Tokens:
+    """`\\not =` as one sign."""
+    kept: list[Token] = []
+    for token in tokens:
+        if kept and kept[-1].text == "\\not" and token.text == "=":
+            kept[-1] = Token("mark", "\\ne")
+        else:
+            kept.append(token)
+    return kept
+
+
+def signed(tokens: Tokens, upper: bool) -> list[Token]:
+    """The tokens with the upper or the lower sign of each plus-minus."""
+    sign = {"\\pm": "+" if upper else "-", "\\mp": "-" if upper else "+"}
+    return [
+        Token("mark", sign[token.text], token.gap) if token.text in sign else token
+        for token in tokens
+    ]
