@@ -48,8 +48,10 @@ _LABEL = re.compile(
 )
 _SPACED = re.compile(r"([A-Z])\s*[=\s]\s*(.+)", re.DOTALL)
 _ANOTHER = re.compile(
-    r"(?:\b(?:and|or)\b|[,;/&+]|和|或)\s*(?:option\s+|choice\s+)?[(\[]?([A-J])[)\]]?(?=$|[).:,;\s])"
+    r"(?:\b(?:and|or)\b|[,;/&+]|和|或)\s*(?:option\s+|choice\s+)?([A-J])(?=$|[).:,;\s])"
+    r"|[(\[]([A-J])[)\]]"
 )
+_LABELLED = re.compile(r"[(\[]?([A-J])[)\].:,](?=[\s(\[]|$)")
 
 
 def letter_of(pieces: Sequence[str], choices: Sequence[str] = ()) -> str | None:
@@ -106,9 +108,9 @@ def _contradicts(letter: str, rest: str, choices: Sequence[str]) -> bool:
 
 
 def _other_letter(letter: str, rest: str) -> bool:
-    others = [each[1] for each in _ANOTHER.finditer(rest)]
-    if alone := _ALONE.fullmatch(rest):
-        others.append(alone[1].upper())
+    others = [each[1] or each[2] for each in _ANOTHER.finditer(rest)]
+    if first := _ALONE.fullmatch(rest) or _LABELLED.match(rest):
+        others.append(first[1].upper())
     return any(other != letter for other in others)
 
 

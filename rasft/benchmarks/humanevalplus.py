@@ -1,6 +1,7 @@
 """HumanEval+: HumanEval's 164 problems with some 80 times the tests (Liu et al. 2023, EvalPlus).
 
-Licence Apache-2.0, of HumanEval MIT. The problem ids are HumanEval's.
+Licence Apache-2.0, of HumanEval MIT. The problem ids are HumanEval's. Published figures are greedy
+pass@1.
 
 - The published test of HumanEval/32 unpacks the candidate's root where the coefficients belong,
   and so fails every program. Here it asks what EvalPlus's own evaluator asks: that the polynomial

@@ -1,7 +1,7 @@
 """MATH (Hendrycks et al. 2021), the 5,000 test problems, MATH-500 among them. Licence MIT.
 
 Option: `levels`, of difficulty, such as `[4, 5]`; all of 1 to 5 by default. The gold is what the
-solution boxes.
+solution boxes. Published figures are greedy, with four worked examples or none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """MBPP+: 378 problems of MBPP with some 35 times the tests (Liu et al. 2023, EvalPlus).
 
 Licence Apache-2.0, of MBPP CC-BY-4.0. The prompt ends with MBPP's own asserts, which name the
-function; the tests are those of MBPP+.
+function; the tests are those of MBPP+. Published figures are greedy pass@1, with one assert in the
+prompt.
 
 - The published tests of MBPP/737, 787 and 794 compare and never assert, so that every program
   passes. Here they assert what they compared.

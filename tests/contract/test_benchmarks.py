@@ -399,3 +399,13 @@ def test_tests_beyond_the_limit_are_left_out():
     found = list(livecodebench.cases(rows.Row(row, "row 7")))
     assert len(livecodebench.within(found, 4_000_000)) == 2
     assert len(livecodebench.within(found, 1_000_000)) == 1
+
+
+def test_the_hubs_reader_of_json_lines_gives_the_same_problems(monkeypatch):
+    """The library guesses types: it makes a time of a contest's date."""
+    file = Path(made()) / "code" / "livecodebench.jsonl"
+    arguments = {"path": "json", "data_files": [str(file)], "split": "train"}
+    monkeypatch.setattr(rows, "_arguments", lambda place: arguments)
+    monkeypatch.setattr(rows, "hub_failure", lambda: "")
+    plugin = plugins.load("benchmarks", "livecodebench")
+    assert list(plugin.load(Source())) == load("livecodebench")

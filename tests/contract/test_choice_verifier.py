@@ -42,7 +42,8 @@ NO_LETTER = (
     "A and C", "A, C", "A; C", "A/C", "C or D", "C or C", r"A \text{ or } C", "C D", "AC", "CC",
     "B) 12 kg or C) 13 kg", "neither C nor D", "not C", "I think C", "?", r"\text{}", "I", "kg",
     "E", "(E)", "J) 13 kg", "K", "Z", "C) 12 kg", "C. 10 kg", "C (12 kg)", "C 12 kg", "C = 12 kg",
-    "C) 14 kg", "C) 13.5 kg", "C-type", "C.elegans", "C3", "3C", "E = mc^2", "13",
+    "C) 14 kg", "C) 13.5 kg", "C-type", "C.elegans", "C. A. D", "C) A) D)",
+    "(C)(A)(D)", "C A D", "C: A", "C, or is it (D)?", "A B C D", "C3", "3C", "E = mc^2", "13",
 )  # fmt: skip
 
 # choices, answer in the box, the letter that it names
