@@ -56,7 +56,8 @@ def quick(pair: Pair) -> Decision | None:
         return None
     if numbers[0] == numbers[1]:
         return Decision(True, "number")
-    exact = pair.tolerance is None and not rules.relative and not rules.half_unit
+    lenient = rules.relative or rules.half_unit or (rules.long_decimals and len(answer) > 10)
+    exact = pair.tolerance is None and not lenient
     return Decision(False, "number") if exact else None
 
 

@@ -93,6 +93,18 @@ def test_olympiadbench_takes_the_problems_tolerance():
     assert verdict("1.68,0.45", "1.7, 0.4", "olympiadbench") is False
 
 
+def test_benchmarks_of_exact_values_take_long_decimals():
+    for rules in ("math500", "olympiadbench"):
+        assert verdict(r"\pi", "3.14159265359", rules) is True
+        assert verdict(r"\pi", "3.1415926535", rules) is True
+        assert verdict(r"\pi", "3.1415926537", rules) is False
+        assert verdict(r"\frac13", "0.3333333333", rules) is True
+        assert verdict("1", "0.9999999999", rules) is False
+        assert verdict(r"\pi", "3.14159265", rules) is False
+    for rules in (None, "math", "aime"):
+        assert verdict(r"\pi", "3.14159265359", rules) is False
+
+
 def test_unknown_rules_name_the_known_ones():
     with pytest.raises(UserError, match="minerva"):
         rules_named("mnierva")

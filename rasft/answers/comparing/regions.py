@@ -168,7 +168,7 @@ def _absolute(left: Side, sign: str, right: Side) -> tuple[str, Region] | None:
 
 def _line(node: Node, name: str) -> tuple[Any, Any]:
     """(value at 0, slope) of an expression that is linear in one variable; raises NoRegion."""
-    places = (0, 1, 2, 5)
+    places = (0, 1, 2, 5, -3, -7)
     values = [value_at(node, {name: Fraction(place)}) for place in places]
     start, slope = values[0], values[1] - values[0]
     bends = (abs(start + n * slope - v) > 1e-40 for n, v in zip(places, values, strict=True))

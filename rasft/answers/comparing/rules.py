@@ -16,7 +16,8 @@ class Rules:
 
     `half_unit` accepts what rounds to the gold's last given decimal place; `relative` is a
     relative tolerance; `ignore_units` compares values whatever units were written;
-    `proportional` takes two equations that differ by a factor of parameters as equal.
+    `long_decimals` takes a decimal of ten digits or more for the exact value that it gives to
+    its last digit; `proportional` takes two equations that differ by a factor of parameters as equal.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Rules:
     relative: float = 0.0
     ignore_units: bool = False
     proportional: bool = False
+    long_decimals: bool = False
     rename_constant: bool = False  # c and C are the same constant of integration
 
 
@@ -36,13 +38,14 @@ MINERVA = Rules(
     proportional=True,
     rename_constant=True,
 )
-OLYMPIAD = Rules("olympiadbench", ignore_units=True)
+MATH500 = Rules("math500", long_decimals=True)
+OLYMPIAD = Rules("olympiadbench", ignore_units=True, long_decimals=True)
 INTEGER = Rules("aime", ignore_units=True)
 
 RULES = {
     "exact": EXACT,
     "math": EXACT,
-    "math500": EXACT,
+    "math500": MATH500,
     "gsm8k": EXACT,
     "minerva": MINERVA,
     "minerva_math": MINERVA,

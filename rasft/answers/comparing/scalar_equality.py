@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from rasft.answers.comparing.decimals import agrees_in_every_digit
 from rasft.answers.comparing.numeric import Undefined, value_at
 from rasft.answers.comparing.probes import equal
 from rasft.answers.comparing.readings import parameter_renamed, real_roots
@@ -34,6 +35,8 @@ def same_scalar(gold: Scalar, answer: Scalar, rules: Rules, tolerance: float | N
         if verdict is not False:
             return verdict
         if _within(left, right, rules, tolerance):
+            return True
+        if rules.long_decimals and agrees_in_every_digit(left, right):
             return True
     return verdict
 

@@ -11,7 +11,7 @@ import re
 _LOWER = r"_\s*(?:\{\s*([\dmn+-]{1,7})\s*\}|(\d+|[mn]))"
 _UPPER = r"\^\s*(?:\{\s*([\dkmnr+-]{1,7})\s*\}|([\dkmnr]))"
 _COEFFICIENT = re.compile(
-    rf"(?<![A-Za-z\\}}])C\s*(?:{_LOWER}\s*{_UPPER}|{_UPPER}\s*{_LOWER})(?!\s*[\^_])"
+    rf"(?<![A-Za-z\\])C\s*(?:{_LOWER}\s*{_UPPER}|{_UPPER}\s*{_LOWER})(?!\s*[\^_])"
 )
 _CONSTANT = re.compile(r"(?<![A-Za-z\\])C\s*_?\s*(?:\{[^{}]*\}|\w)?(?!\s*[\^_\w{])")
 

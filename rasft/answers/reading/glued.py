@@ -14,7 +14,7 @@ _CUT = (
     "cap", "pi", "pm",
 )  # fmt: skip
 _WHOLE = frozenset(
-    ("sinh", "cosh", "tanh", "pmod", "pmb", "cdots", "cdotp", "leqq", "geqq", "capx", "cupx")
+    ("sinh", "cosh", "tanh", "pmod", "pmb", "cdots", "cdotp", "leqq", "geqq", "cosec", "sinc")
 )
 _GLUED = re.compile(rf"({'|'.join(_CUT)})([A-Za-z]{{1,2}})")
 

@@ -48,8 +48,7 @@ _SYNONYMS = {
     "varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "backslash": "setminus",
     "rightarrow": "to", "longrightarrow": "to", "mapsto": "to", "colon": ":", "sim": "approx",
     "simeq": "approx", "percent": "\\%", "infin": "infty", "imath": "i", "jmath": "j",
-    "textdegree": "^{\\circ}",
-    "R": "mathbb{R}", "reals": "mathbb{R}",
+    "cosec": "csc", "textdegree": "^{\\circ}", "R": "mathbb{R}", "reals": "mathbb{R}",
     "Reals": "mathbb{R}", "textdollar": "\\$", "degrees": "^{\\circ}", "euro": "€",
 }  # fmt: skip
 _BECOME_TEXT = {
@@ -125,7 +124,8 @@ def normal_form(text: str) -> str:
     text = _SIZES.sub(" ", text)
     text = text.replace("{:}", ":").replace("{=}", "=")
     text = _DIGIT_GROUPS.sub("", text)
-    text = _MARKED_GROUPS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    if "'" in text or "_" in text:
+        text = _MARKED_GROUPS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = _SPACES.sub(" ", text)
     text = _TIMES.sub(r"\\times ", text)
     text = _UNION.sub(r" \\cup ", text)
@@ -134,9 +134,9 @@ def normal_form(text: str) -> str:
     text = _ROWS.sub(
         lambda m: re.sub(r"\s*,?\s*\\\\\s*", ", ", m[2].strip()).replace("&", " "), text
     )
+    text = binomials(text)
     for pattern, meant in _PHRASES:
         text = pattern.sub(meant, text)
-    text = binomials(text)
     text = _ARROW.split(text)[-1]
     return _trimmed(text)
 
@@ -160,7 +160,8 @@ def _fraction_character(match: re.Match[str]) -> str:
 
 def _undelimited(text: str) -> str:
     """Without math delimiters; a dollar sign that stands before a sum of money stays, escaped."""
-    text = _ROW_OF_BRACKETS.sub(", ", text)
+    if "\\\\" in text:
+        text = _ROW_OF_BRACKETS.sub(", ", text)
     text = re.sub(r"\\[()]|(?<!\\)\\[\[\]]", " ", text)
     text = re.sub(r"\s*(?:\*\*([^*]+)\*\*|`([^`]+)`)\s*", _unmarked, text)
     unescaped = len(re.findall(r"(?<!\\)\$", text))
