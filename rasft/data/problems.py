@@ -58,24 +58,31 @@ def load_problems(
 
 
 def load_benchmark(config: BenchmarkConfig, data_dir: str | None, seed: int = 0) -> list[Problem]:
-    """The problems of a benchmark.
+    """The problems of a benchmark. Raises as `benchmark_rows` does."""
+    return list(benchmark_rows(config, data_dir, seed))
+
+
+def benchmark_rows(
+    config: BenchmarkConfig, data_dir: str | None, seed: int = 0
+) -> Iterator[Problem]:
+    """The problems of a benchmark, read as they are asked for.
 
     Raises rows.SourceUnavailable where its data cannot be had here, UserError for a bad row.
     """
     plugin = plugins.load("benchmarks", config.name)
     source = Source(data_dir, config.limit, seed, config.options)
     placed = ((config.name, n, row) for n, row in enumerate(plugin.load(source), 1))
-    unusable: list[Dropped] = []
-    problems = list(keep(_with_unique_ids(placed), _without_gold, unusable))
-    if unusable:
-        first = unusable[0]
-        raise UserError(
-            f"benchmark {config.name}: problem {first.problem_id!r} has nothing to verify with "
-            f"({first.reason}); mend or remove the row"
-        )
-    if not problems:
+    some = False
+    for problem in _with_unique_ids(placed):
+        if lacking := _without_gold(problem):
+            raise UserError(
+                f"benchmark {config.name}: problem {problem.id!r} has nothing to verify with "
+                f"({lacking.reason}); mend or remove the row"
+            )
+        some = True
+        yield problem
+    if not some:
         raise UserError(f"benchmark {config.name} has no problems; check its limit and options")
-    return problems
 
 
 def keep(rows: Iterable[Problem], fault: Fault, dropped: list[Dropped]) -> Iterator[Problem]:

@@ -30,7 +30,7 @@ from rasft.stages.evaluate import Model
 from rasft.tables import from_table, to_table
 
 CHAMPION = "champion:"
-_RUN = re.compile(r"\w*Flow/[\w.-]+")
+_RUN = re.compile(r"\w*Flow/(\d+|(argo|sfn)-[\w.-]+)")  # a hub id may end so too
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def prepare_judging(config: Config, rows: Mapping[str, Config]) -> Judged:
 
     Raises UserError: a mistake dies here, before any model is loaded.
     """
-    benchmarks, notes = prepare.benchmarks(config)
+    benchmarks, notes = prepare.benchmarks(config, whole=False)
     verifiers = {problem.verifier for _, problems in benchmarks for problem in problems}
     for name, row in rows.items():
         if lacking := sorted(verifiers - row.prompts.keys()):

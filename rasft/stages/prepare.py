@@ -86,18 +86,20 @@ def limited(found: Iterable[Benchmark]) -> dict[str, pa.Table]:
     return {wanted.name: to_table(islice(rows, wanted.limit), Problem) for wanted, rows in found}
 
 
-def benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
+def benchmarks(config: Config, whole: bool = True) -> tuple[list[Benchmark], list[str]]:
     """All sound problems of each benchmark, whatever its limit, and notes on what is left out.
 
-    Raises UserError where one is not here, unless it may be skipped, or where none is.
+    Not `whole` reads no more than the limit: training must see none of them, judging needs no
+    other. Raises UserError where one is not here, unless it may be skipped, or where none is.
     """
     found: list[Benchmark] = []
     notes: list[str] = []
     skipped: dict[str, SourceUnavailable] = {}
     for wanted in config.evaluation.benchmarks:
-        whole = wanted.model_copy(update={"limit": None})
+        unlimited = wanted.model_copy(update={"limit": None})
+        rows_there = problems.benchmark_rows(unlimited, data_dir(), config.seed)
         try:
-            rows, faults = _sound(problems.load_benchmark(whole, data_dir(), config.seed))
+            rows, faults = _sound(rows_there, None if whole else wanted.limit)
             found.append((wanted, rows))
             notes += [f"benchmark {wanted.name} leaves out {fault}" for fault in faults]
         except SourceUnavailable as error:
@@ -112,15 +114,20 @@ def benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
     return found, notes
 
 
-def _sound(rows: Iterable[Problem]) -> tuple[list[Problem], list[str]]:
-    """The problems whose gold can be judged against, and the others with what is wrong."""
+def _sound(rows: Iterable[Problem], most: int | None) -> tuple[list[Problem], list[str]]:
+    """The first problems whose gold can be judged against, and the others with what is wrong."""
     from rasft.answers.golds import check_golds  # brings mpmath, which no other step needs
 
-    kept = list(rows)
-    faults = dict(check_golds(kept))
-    return [row for row in kept if row.id not in faults], [
-        f"{i}: {why}" for i, why in faults.items()
-    ]
+    kept: list[Problem] = []
+    faults: list[str] = []
+    for row in rows:
+        if found := check_golds([row]):
+            faults += [f"{name}: {why}" for name, why in found]
+        else:
+            kept.append(row)
+        if len(kept) == most:
+            break
+    return kept, faults
 
 
 def _to_avoid(benchmarks: Iterable[Benchmark]) -> list[list[Problem]]:

@@ -8,13 +8,13 @@ from stored_runs import matrix, run, runs, table
 from rasft.commands import evaluate
 from rasft.commands.evaluate import Wanted
 from rasft.config import files, judged, protocols
-from rasft.config.settings import ModelConfig, PromptConfig
+from rasft.config.settings import BenchmarkConfig, ModelConfig, PromptConfig
 from rasft.errors import UserError
 from rasft.models.messages import messages
 from rasft.records import JudgedCell, MethodResult, Problem
 from rasft.results import judged_runs
 from rasft.results.cells import StoredRun
-from rasft.stages import judge
+from rasft.stages import judge, prepare
 from rasft.tables import to_table
 
 EVAL = files.load("eval")
@@ -121,6 +121,24 @@ def test_a_model_that_is_not_there_is_one_message(path: str, message: str, monke
     monkeypatch.setattr("rasft.decoding.chat_server.RETRIES", 0)
     with pytest.raises(UserError, match=message):
         judge.check(ModelConfig(path=path))
+
+
+def test_no_more_is_read_of_a_benchmark_than_its_limit(tmp_path, monkeypatch) -> None:
+    good = '{"id": "%d", "problem": "1 + 1?", "answer": "2"}'
+    faulty = '{"id": "f", "problem": "1 + 1?", "answer": "{2"}'
+    lines = [good % 1, faulty, good % 2, "this is no JSON"]
+    (tmp_path / "math").mkdir()
+    (tmp_path / "math" / "amc23.jsonl").write_text("\n".join(lines))
+    monkeypatch.setenv("RASFT_DATA_DIR", str(tmp_path))
+    two = EVAL.evaluation.model_copy(
+        update={"benchmarks": (BenchmarkConfig(name="amc23", limit=2),)}
+    )
+    asked = EVAL.model_copy(update={"evaluation": two})
+    ((_, rows),), (note,) = prepare.benchmarks(asked, whole=False)
+    assert [row.id for row in rows] == ["1", "2"]
+    assert note == "benchmark amc23 leaves out f: the braces of '{2' do not pair"
+    with pytest.raises(UserError, match="line 4 is not valid JSON"):
+        prepare.benchmarks(asked)
 
 
 def evaluation(shares: dict[str, float], failed: str = "") -> list[StoredRun]:
