@@ -102,10 +102,6 @@ def narrow(body: str, width: int) -> str:
     return textwrap.indent(textwrap.dedent(body), " " * width)
 
 
-def _first_stripped(body: str) -> str:
-    return body.lstrip()
-
-
 def _with_fence_in_docstring(program: str, entry_point: str) -> str:
     doc = f'"""Module.\n\n```\n{entry_point}()\n```\n"""\n'
     return program if "from __future__" in program else doc + program
@@ -347,7 +343,7 @@ BODIES: dict[str, Shape] = {
         lambda s: block(s.body), block("    return x - 1"), f"{HEADER}    return x - 1\n", True
     ),
     "a body whose first line is stripped": Shape(
-        lambda s: _first_stripped(s.body), "return x - 1", f"{HEADER}    return x - 1\n", True
+        lambda s: s.body.lstrip(), "return x - 1", f"{HEADER}    return x - 1\n", True
     ),
     "a body with one space too many": Shape(
         lambda s: " " + s.body, "     return x - 1", f"{HEADER}    return x - 1\n", True
