@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metaflow import Config, FlowMutator, FlowSpec, user_step_decorator
+from metaflow import Config, FlowMutator, FlowSpec, current, step, user_step_decorator
 from metaflow.exception import MetaflowException
 
 import flows
 import rasft
 import sandbox
+from flows.cards import show
 from flows.model_store import saved_model
 from flows.placement import files_of_a_pod, place
 from flows.recovery import survive
@@ -19,6 +20,7 @@ from rasft.config import files as config_files
 from rasft.config.settings import Config as RunConfig
 from rasft.errors import RasftError, UserError
 from rasft.models import sources
+from rasft.report import reporting
 
 PACKAGES = (flows, rasft, sandbox)  # imported here so that Metaflow ships them
 
@@ -120,8 +122,23 @@ class BaseFlow(FlowSpec):
         }
         return {name: folder for name, folder in found.items() if folder}
 
+    def publish(self, sections) -> None:
+        """The report: a card of the running step, and Markdown on disk."""
+        show(sections)
+        self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
+
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """A scratch folder that is gone after the step, also when it fails."""
         with tempfile.TemporaryDirectory(prefix="rasft-") as folder:
             yield Path(folder)
+
+
+class Tabled(BaseFlow):
+    """A flow whose outcome is a table."""
+
+    @step
+    def end(self):
+        """Print the table."""
+        print(self.table)
+        print(f"The report is {Path(self.report_path).resolve()}")

@@ -7,16 +7,14 @@ rasft tables CompareFlow/RUN                                           the table
 
 import bootstrap  # noqa: F401 isort: skip
 import os
-from pathlib import Path
 
 from metaflow import card, catch, current, step
 
-from flows.base import BaseFlow, EveryStep, config_of
-from flows.cards import show
+from flows.base import EveryStep, Tabled, config_of
 from flows.model_store import save_model
 from rasft.config import comparison
 from rasft.errors import UserError
-from rasft.report import cell_report, reporting
+from rasft.report import cell_report
 from rasft.stages import compare, prepare, warmup
 
 # Cells train side by side: threads that wait spinning, as OpenMP's do by default, would take each
@@ -25,7 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @EveryStep
-class CompareFlow(BaseFlow):
+class CompareFlow(Tabled):
     """(prepare -> warmup -> sample -> (train -> evaluate) a method -> gather) a seed -> report.
 
     A step that fails leaves its failure as an artifact: its cells are reported as failed, and the
@@ -124,16 +122,8 @@ class CompareFlow(BaseFlow):
         run = f"{current.flow_name}/{current.run_id}"
         built = cell_report.build(run, joined, self.provenances)
         self.table = built.text
-        sections = cell_report.sections(self.config, built, joined, self.provenances)
-        show(sections)
-        self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
+        self.publish(cell_report.sections(self.config, built, joined, self.provenances))
         self.next(self.end)
-
-    @step
-    def end(self):
-        """Print the table."""
-        print(self.table)
-        print(f"The report is {Path(self.report_path).resolve()}")
 
     def seeded(self):
         """The config of this branch's seed."""

@@ -6,20 +6,17 @@ rasft tables EvalFlow/RUN RasftFlow/RUN                         beside a trained
 """
 
 import bootstrap  # noqa: F401 isort: skip
-from pathlib import Path
-
 from metaflow import card, catch, current, step
 
-from flows.base import BaseFlow, EveryStep, config_of
-from flows.cards import show
+from flows.base import EveryStep, Tabled, config_of
 from rasft import tables
 from rasft.config import judged
-from rasft.report import judged_report, reporting
+from rasft.report import judged_report
 from rasft.stages import judge
 
 
 @EveryStep
-class EvalFlow(BaseFlow):
+class EvalFlow(Tabled):
     """start -> evaluate a model and benchmark -> report; a cell that fails leaves the others."""
 
     cfg = config_of("eval")
@@ -62,18 +59,12 @@ class EvalFlow(BaseFlow):
         run = f"{current.flow_name}/{current.run_id}"
         built = judged_report.build(run, joined, self.provenance)
         self.table = built.text
-        sections = judged_report.sections(
-            self.config, built, self.judged, self.notes, self.evaluate_work, self.provenance
+        self.publish(
+            judged_report.sections(
+                self.config, built, self.judged, self.notes, self.evaluate_work, self.provenance
+            )
         )
-        show(sections)
-        self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
         self.next(self.end)
-
-    @step
-    def end(self):
-        """Print the table."""
-        print(self.table)
-        print(f"The report is {Path(self.report_path).resolve()}")
 
     def outcome(self, branch):
         """What came of one model on one benchmark."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from metaflow import card, checkpoint, current, step
 
 from flows.base import BaseFlow
-from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, show
+from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve
 from flows.checkpointing import MetaflowCheckpoints
 from flows.model_store import save_model
 from flows.recovery import UNMERGED, whole_and_lost
@@ -84,9 +84,7 @@ class Ends(BaseFlow):
 
     def show_report(self, *first):
         """The report, after any sections that stand first: as a card and as Markdown on disk."""
-        sections = [*first, *reporting.sections(reporting.of_run(self.config, self))]
-        show(sections)
-        self.report_path = str(reporting.write(sections, Path("runs") / current.run_id))
+        self.publish([*first, *reporting.sections(reporting.of_run(self.config, self))])
 
     @step
     def evaluate(self):
