@@ -17,7 +17,8 @@ class Rules:
     `half_unit` accepts what rounds to the gold's last given decimal place; `relative` is a
     relative tolerance; `ignore_units` compares values whatever units were written;
     `long_decimals` takes a decimal of ten digits or more for the exact value that it gives to
-    its last digit; `proportional` takes two equations that differ by a factor of parameters as equal.
+    its last digit; `proportional` takes two equations that differ by a factor of parameters as
+    equal; `rename_constant` takes c and C as the same constant of integration.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Rules:
     ignore_units: bool = False
     proportional: bool = False
     long_decimals: bool = False
-    rename_constant: bool = False  # c and C are the same constant of integration
+    rename_constant: bool = False
 
 
 EXACT = Rules("exact")
