@@ -1,4 +1,4 @@
-"""Takes the program out of a chat answer, and says how its tests are to be run.
+"""Takes the program out of a chat answer.
 
 Where the program stands, by one rule:
 1. What is thought is no answer (`rasft.answers.thinking`); thinking without an end is none.
@@ -19,21 +19,12 @@ Where the program stands, by one rule:
    program is parsed.
 The tests have no part in it, so an answer with two different programs is judged by one of them,
 and no program gets a second try. There are at most MOST_CANDIDATES, of MOST_BYTES in all.
-
-Tests are recognised by their form:
-  stdio      a JSON object {"inputs": [text, ...], "outputs": [text, ...]}
-  check      a top-level `def check(candidate)`, as in HumanEval, that nothing calls
-  functions  top-level `def test_...` or `class Test...`, as pytest collects them
-  script     the rest, asserts at top level, as in MBPP
 """
 
 from __future__ import annotations
 
-import builtins
-import json
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 from rasft.answers.program_blocks import Block, dedented, from_margin, only_defines, readings
 from rasft.answers.program_completions import continued, reindented
@@ -44,13 +35,7 @@ MOST_CANDIDATES = 12
 MOST_BYTES = 1 << 20
 MOST_HELPERS = 32  # pieces looked through for what a program lacks
 
-_CHECK = re.compile(r"^def check\s*\(", re.M)
-_CHECK_CALLED = re.compile(r"^check\s*\(", re.M)
-_TEST_FUNCTIONS = re.compile(r"^(?:def test|class Test)", re.M)
-_CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*\(")
-_IMPORTED = re.compile(r"^from solution import (\w+)", re.M)
 _BOUND = re.compile(r"^\s*(?:def|class)\s+(\w+)|^\s*(\w+)\s*=[^=]|import\s+(.*)", re.M)
-_KEYWORDS = frozenset(("assert", "and", "or", "not", "in", "is", "if", "else", "for", "lambda"))
 _WORD = re.compile(r"\w+")
 _DECLARED = re.compile(r"^(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)", re.M)
 # possessive, so that no white space is tried twice
@@ -189,7 +174,7 @@ def _completed(source: str, others: list[str]) -> Iterator[str]:
     if len(others) < 2:
         yield source
         return
-    lacks = _words(source) - _bound(source)
+    lacks = _words(source) - bound(source)
     taken: set[int] = set()
     if "from __future__" not in source:  # which must come first in a module
         while more := [
@@ -205,15 +190,15 @@ def _completed(source: str, others: list[str]) -> Iterator[str]:
 
 
 def _helps(other: str, lacks: set[str]) -> bool:
-    return not lacks.isdisjoint(_bound(other)) and only_defines(other)
+    return not lacks.isdisjoint(bound(other)) and only_defines(other)
 
 
 def _words(source: str) -> set[str]:
     return set(_WORD.findall(source))
 
 
-def _bound(source: str) -> set[str]:
-    """The names that lines of a source define, import or set, as far as its looks tell."""
+def bound(source: str) -> set[str]:
+    """Return the names that lines of a source define, import or set, as far as its looks tell."""
     return {
         name
         for match in _BOUND.finditer(source)
@@ -229,51 +214,3 @@ def _after_preamble(source: str, entry_point: str, code_prefix: str) -> str:
         return source
     preamble = code_prefix[: start.start()]
     return f"{preamble.rstrip()}\n\n\n{source}" if preamble.strip() else source
-
-
-@lru_cache(maxsize=4096)
-def form_of(tests: str) -> str:
-    """Return the form of tests, one of those that the module names.
-
-    >>> form_of("assert f(1) == 2"), form_of('{"inputs": ["1"], "outputs": ["2"]}')
-    ('script', 'stdio')
-    """
-    if tests.lstrip().startswith("{") and _is_stdio(tests):
-        return "stdio"
-    if _CHECK.search(tests) and not _CHECK_CALLED.search(tests):
-        return "check"
-    return "functions" if _TEST_FUNCTIONS.search(tests) else "script"
-
-
-def _is_stdio(tests: str) -> bool:
-    try:
-        cases = json.loads(tests)
-    except ValueError:
-        return False
-    if set(cases) != {"inputs", "outputs"}:
-        return False
-    texts = [*cases["inputs"], *cases["outputs"]]
-    same_length = len(cases["inputs"]) == len(cases["outputs"])
-    return bool(texts) and same_length and all(isinstance(text, str) for text in texts)
-
-
-@lru_cache(maxsize=4096)
-def entry_point_of(tests: str) -> str | None:
-    """Return the function under test, as far as the tests' text tells, for rows that lack it.
-
-    The first function called in an assert (or imported from `solution`) that the tests neither
-    define nor import and that is no builtin; where all are builtins, the first.
-
-    >>> entry_point_of("assert set(shared([1], [1])) == set([1])")
-    'shared'
-    >>> entry_point_of("assert sum(1, 2) == 3")
-    'sum'
-    """
-    imported = _IMPORTED.search(tests)
-    if imported:
-        return imported[1]
-    own = _bound(tests)
-    asserts = "\n".join(line for line in tests.splitlines() if line.lstrip().startswith("assert"))
-    called = [name for name in _CALL.findall(asserts or tests) if name not in own | _KEYWORDS]
-    unknown = [name for name in called if name not in vars(builtins)]
-    return next(iter(unknown or called), None)

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
-from rasft.answers import programs
+from rasft.answers import program_tests, programs
 from rasft.errors import MachineError, UserError
 from rasft.paths import PACKAGE
 from rasft.records import Problem, Status
@@ -155,10 +155,10 @@ def _tests_of(problem: Problem) -> tuple[str, str | None]:
     """Return the form of a problem's tests and the function under test."""
     if not (problem.tests or "").strip():
         raise UserError(f"problem {problem.id!r} has no tests for the python verifier")
-    form = programs.form_of(problem.tests or "")
+    form = program_tests.form_of(problem.tests or "")
     if form == "stdio":
         return form, None
-    entry_point = problem.entry_point or programs.entry_point_of(problem.tests or "")
+    entry_point = problem.entry_point or program_tests.entry_point_of(problem.tests or "")
     if form == "check" and entry_point is None:
         raise UserError(f"problem {problem.id!r} has tests that need an entry_point; name it")
     return form, entry_point

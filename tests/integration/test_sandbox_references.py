@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from rasft import plugins
-from rasft.answers.programs import candidates, entry_point_of, form_of
+from rasft.answers.program_tests import entry_point_of, form_of
+from rasft.answers.programs import candidates
 from rasft.data.source import Source
 from rasft.records import Problem, Status
 from rasft.verifiers import Submission, Verifier

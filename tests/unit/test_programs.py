@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 from attacks.hostile_answers import DEEP, DEEPENED, GUESSES, LONG, RIGHT, fenced
 
+from rasft.answers.program_tests import entry_point_of, form_of
 from rasft.answers.programs import (
     MOST_BYTES,
     MOST_CANDIDATES,
     candidates,
     defines,
-    entry_point_of,
     extract_program,
-    form_of,
 )
 from sandbox.inside.choice import choose
 from tests.answer_shapes import BINDINGS, HEADER, SHAPES, Solution, block, same_program

@@ -18,7 +18,7 @@ class Rules:
     relative tolerance; `ignore_units` compares values whatever units were written;
     `long_decimals` takes a decimal of ten digits or more for the exact value that it gives to
     its last digit; `proportional` takes two equations that differ by a factor of parameters as
-    equal.
+    equal; `rename_constant` takes c and C as the same constant of integration.
     """
 
     name: str
