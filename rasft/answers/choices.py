@@ -157,8 +157,8 @@ def _numerals(text: str) -> set[Fraction]:
 def _plain(text: str) -> str:
     """One spelling of a text: without LaTeX wrappers, and with spaces only where they part words.
 
-    >>> _plain(r"$\\text{12 kg}$."), _plain("x  =  \\dfrac12")
-    ('12 kg', 'x=\\\\frac12')
+    >>> print(_plain(r"$\\text{12 kg}$."), _plain(r"x  =  \\dfrac12"))
+    12 kg x=\\frac12
     """
     return _IDLE_SPACE.sub("", _unwrapped(text)).strip(_ENDS)
 

@@ -54,7 +54,7 @@ def number_word(text: str) -> int | None:
 def plain(text: str) -> str:
     """The words alone: lower case, no markup, no punctuation, no articles, synonyms as one.
 
-    >>> plain("The Ellipse."), plain(r"\\\\words<(C)>")
+    >>> plain("The Ellipse."), plain(r"\\words<(C)>")
     ('ellipse', 'c')
     """
     text = re.sub(r"\\words<([^<>]*)>", r" \1 ", text)
