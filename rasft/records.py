@@ -67,6 +67,11 @@ class Problem:
         return self.expert_response
 
 
+# Fields that a Problem had not from the first: no part of its fingerprints where they are not set,
+# so that those of older runs hold.
+LATER = ("choices", "cpu_seconds", "memory_mb")
+
+
 @dataclass(frozen=True)
 class Route:
     """One problem's router bucket, and whether it is rolled out this round."""

@@ -23,7 +23,7 @@ from rasft.data import decontamination, near_duplicates
 from rasft.data.near_duplicates import Twin
 from rasft.data.source import Source
 from rasft.errors import UserError
-from rasft.records import Dropped, Problem
+from rasft.records import LATER, Dropped, Problem
 from rasft.tables import to_table
 
 Placed = tuple[str, int, Problem]  # where the rows come from and which it is, and the row
@@ -152,14 +152,11 @@ class _Column(Sequence[str]):
 
 
 def fingerprint(table: pa.Table) -> str:
-    """sha256 of the rows of a table, in their order: the same data has the same fingerprint.
-
-    Fields that are not set are no part of it: a new kind of field changes no other row's.
-    """
+    """sha256 of the rows of a table, in their order: the same data has the same fingerprint."""
     digest = hashlib.sha256()
     for batch in table.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
-            values = {name: value for name, value in row.items() if value not in (None, [])}
+            values = {name: value for name, value in row.items() if value or name not in LATER}
             digest.update(json.dumps(values, sort_keys=True).encode() + b"\n")
     return digest.hexdigest()
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rasft.records import Problem
+from rasft.records import LATER, Problem
 
 SCORING = 2  # raise it when a response's score under the same weights would change
 _UNJUDGED = ("id", "source", "expert_response")  # of a problem: they decide no verdict
@@ -117,12 +117,12 @@ def score_key(prompt_ids: Sequence[int], response_ids: Sequence[int]) -> str:
 
 
 def problem_digest(problem: Problem) -> str:
-    """Of everything that may decide a verdict: not its id, source and expert response.
-
-    Nor fields that are not set, so that a new kind of field changes no other problem's digest.
-    """
-    judged = {name: value for name, value in asdict(problem).items() if name not in _UNJUDGED}
-    values = {name: value for name, value in judged.items() if value not in (None, ())}
+    """Of everything that may decide a verdict: not its id, source and expert response."""
+    values = {
+        name: value
+        for name, value in asdict(problem).items()
+        if name not in _UNJUDGED and (value or name not in LATER)
+    }
     return _digest(json.dumps(values, sort_keys=True).encode())
 
 

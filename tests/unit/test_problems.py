@@ -3,6 +3,7 @@
 import json
 import os
 import weakref
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from rasft.config.settings import BenchmarkConfig
 from rasft.data import decontamination, problems, rows
 from rasft.data.source import Source
 from rasft.errors import UserError
+from rasft.ledger.rows import problem_digest
 from rasft.plugins import load
 from rasft.records import Dropped, Problem
 from rasft.tables import from_table, take, to_table
@@ -247,3 +249,16 @@ def test_the_fingerprint_is_of_the_rows():
     assert fingerprint == problems.fingerprint(take(table, range(20)))
     assert fingerprint != problems.fingerprint(take(table, range(19)))
     assert fingerprint != problems.fingerprint(take(table, range(19, -1, -1)))
+
+
+def test_fingerprints_of_older_runs_hold() -> None:
+    """Recorded before problems had choices and limits of their own."""
+    sums = Problem(
+        "p1", "What is 2 + 3?", "math", "so \\boxed{5}", "5", rules="math500", source="s"
+    )
+    code = Problem("p2", "f", "python", tests="assert f(1) == 2", entry_point="f", source="t")
+    assert problem_digest(sums) == "95bdb8ba4079a296bb31563f0df039df"
+    assert problem_digest(code) == "651631020734b987ff30635a6d6b01ce"
+    whole = problems.fingerprint(to_table([sums, code], Problem))
+    assert whole == "f43ff3adbdcb14f90083ea8145cb63a1163a91a0cd580236a3ea466940338241"
+    assert problem_digest(replace(code, cpu_seconds=9.0)) != problem_digest(code)
