@@ -131,7 +131,7 @@ def test_the_report_is_on_disk_and_in_the_card(run: Run, workplace: Path) -> Non
     assert pictures == [
         "accuracy.png",
         "sequence-lengths.png",
-        "problems-solved.png",
+        "solvability-before-and-after.png",
         "solvability.png",
         "token-weights.png",
         "training.png",

@@ -14,7 +14,7 @@ data: {datasets: [{name: gsm8k}]}
 prompts: {math: {system: Think.}}
 """
 CONFIGS = sorted(config_files.CONFIGS.rglob("*.yaml"))
-EXPERIMENTS = [path for path in CONFIGS if path.parent.name != "accelerate"]
+EXPERIMENTS = [path for path in CONFIGS if path.parent.name not in config_files.APART]
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
