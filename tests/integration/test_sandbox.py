@@ -412,22 +412,36 @@ HOLDS = "def f(x):\n    held = bytearray({} << 20)\n    return 2"
 SPINS = "import time\ndef f(x):\n    while time.process_time() < {}: pass\n    return 2"
 
 
-def test_a_problem_may_need_more_than_the_settings_and_never_gets_less() -> None:
+Pair = tuple[Problem, str, Status]
+
+
+def statuses(settings: dict[str, float], pairs: list[Pair]) -> list[Status]:
+    with build({"containers": 1, **settings}) as verifier:
+        found = verifier.judge(Submission(row, program) for row, program, _ in pairs)
+        return [judgement.status for judgement in found]
+
+
+def test_a_problem_may_need_more_memory_than_the_settings_and_never_gets_less() -> None:
     small, large = problem(tests=ASSERT), problem(tests=ASSERT, memory_mb=1600)
-    slow, quick = problem(tests=ASSERT, cpu_seconds=3.0), problem(tests=ASSERT, cpu_seconds=0.1)
     pairs = [
         (small, HOLDS.format(1200), Status.OUT_OF_MEMORY),
         (large, HOLDS.format(1200), Status.CORRECT),
         (large, HOLDS.format(1800), Status.OUT_OF_MEMORY),
         (problem(tests=ASSERT, memory_mb=16), HOLDS.format(100), Status.CORRECT),
-        (small, SPINS.format(1.5), Status.TIMED_OUT),
+    ]
+    assert statuses({}, pairs) == [status for _, _, status in pairs]
+
+
+def test_a_problem_may_need_more_time_than_the_settings_and_never_gets_less() -> None:
+    plain, quick = problem(tests=ASSERT), problem(tests=ASSERT, cpu_seconds=0.1)
+    slow = problem(tests=ASSERT, cpu_seconds=4.0)
+    pairs = [
+        (plain, SPINS.format(1.5), Status.TIMED_OUT),
         (slow, SPINS.format(1.5), Status.CORRECT),
         (slow, SPINS.format(9), Status.TIMED_OUT),
         (quick, SPINS.format(0.3), Status.CORRECT),
     ]
-    with build({"containers": 1, "cpu_seconds": 1.0, "wall_seconds": 2.5}) as verifier:
-        found = list(verifier.judge(Submission(row, program) for row, program, _ in pairs))
-    assert [judgement.status for judgement in found] == [status for _, _, status in pairs]
+    assert statuses({"cpu_seconds": 1.0}, pairs) == [status for _, _, status in pairs]
 
 
 def test_a_problem_that_asks_for_more_memory_than_there_may_be_is_named() -> None:
