@@ -17,6 +17,7 @@ from rasft.config import judged
 from rasft.config.settings import Config
 from rasft.decoding.chat_server import is_address
 from rasft.errors import UserError
+from rasft.stages import judge
 
 FLOW = paths.PACKAGE.parent / "flows" / "eval_flow.py"
 
@@ -34,7 +35,9 @@ class Wanted:
 
 
 def configure(base: Config, wanted: Wanted) -> Config:
-    """The config of the run. Raises UserError with one clear message."""
+    """The config of the run. Raises UserError with one clear message, also for a model that is not
+    there: the flow would say it amid its log.
+    """
     evaluation = {
         "protocol": wanted.protocol,
         "samples_per_problem": wanted.samples,
@@ -47,7 +50,8 @@ def configure(base: Config, wanted: Wanted) -> Config:
     values["evaluation"]["benchmarks"] = list(_benchmarks(base, wanted))
     values["models"] = dict(zip(_rows(wanted.models), _models(wanted.models), strict=True))
     config = config_files.build(values, "rasft eval")
-    judged.rows(config)
+    for row in judged.rows(config).values():
+        judge.check(row.model)
     return config
 
 

@@ -157,5 +157,11 @@ def test_a_model_is_judged_in_one_line(tmp_path: Path) -> None:
 def test_a_served_model_without_its_extra_is_one_sentence(tmp_path: Path) -> None:
     done = rasft("eval", "http://127.0.0.1:9/v1", "--benchmarks", "heldout_math", cwd=tmp_path)
     assert done.returncode == 1
-    assert "needs the extra openai, which is not installed: run pip install" in done.stderr
-    assert done.stderr.endswith("Error: the evaluation failed: the reason stands above\n")
+    assert done.stderr.startswith("Error: the model http://127.0.0.1:9/v1 needs the extra openai")
+    assert "which is not installed: run pip install" in done.stderr
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    done = rasft("eval", "embedded:nope", "--benchmarks", "heldout_math", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: unknown embedded model 'nope'; known: ")

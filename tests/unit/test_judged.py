@@ -79,6 +79,13 @@ def test_the_question_stands_where_the_template_says() -> None:
         files.parse("extends: eval\nprompts: {math: {question: Q}}\n")
 
 
+@pytest.fixture
+def present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every model is there: these tests ask what is made of their names."""
+    monkeypatch.setattr(judge, "check", lambda model: None)
+
+
+@pytest.mark.usefixtures("present")
 def test_one_line_makes_the_whole_config() -> None:
     wanted = Wanted(
         ["embedded:tiny-llama", "x/m", "y/m", "RasftFlow/12", "http://host:80/v1", "champion:math"],
