@@ -41,19 +41,22 @@ def main() -> None:
 
 
 @main.command()
-def doctor() -> None:
+@config_argument
+def doctor(config_path: Path) -> None:
     """Check what a run needs: Docker, GPU, engines, datastore, cluster, disk; say what to do.
 
-    Prints a line a check. The exit status is 1 if any failed.
+    With a CONFIG also that each plugin of its own folders imports and is whole. Prints a line a
+    check. The exit status is 1 if any failed.
 
     \b
     Example:
       rasft doctor
+      rasft doctor my_config.yaml
     """
     from rasft.machine.doctor import checks
 
     failed = False
-    for check in checks():
+    for check in checks(config_files.load(config_path).plugins):
         failed |= not check.ok
         click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
     sys.exit(failed)

@@ -20,6 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from rasft import paths
+from rasft.config import plugin_folders
 from rasft.config.section import Section
 from rasft.config.settings import Config
 from rasft.errors import UserError
@@ -53,8 +54,11 @@ def build(values: Mapping[str, Any], where: str = "config") -> Config:
 
 
 def resolve(values: dict[str, Any], where: str) -> dict[str, Any]:
-    """Follow `extends`: the values of the named file with these laid over them."""
-    chain = [values]
+    """Follow `extends`: the values of the named file with these laid over them.
+
+    Folders of plugins become the sources that they hold.
+    """
+    chain = [plugin_folders.taken_in(values, where)]
     seen = {where}
     while base := chain[-1].pop("extends", None):
         path = _find(str(base), where)
@@ -62,7 +66,7 @@ def resolve(values: dict[str, Any], where: str) -> dict[str, Any]:
             raise UserError(f"{where}: 'extends' runs in a circle through {path}")
         seen.add(str(path))
         where = str(path)
-        chain.append(_read(path))
+        chain.append(plugin_folders.taken_in(_read(path), where))
     merged: dict[str, Any] = {}
     for layer in reversed(chain):
         merged = merge(merged, over_protocol(layer, where))

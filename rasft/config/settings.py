@@ -26,6 +26,11 @@ def _plugin(kind: plugins.Kind, *others: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _in_use(sources: dict[str, str]) -> dict[str, str]:
+    plugins.register(sources)  # before the fields below it, which name them, are validated
+    return sources
+
+
 def _with_problem(text: str) -> str:
     if "{problem}" not in text:
         raise ValueError("it has no {problem}, the place of the problem's text")
@@ -353,6 +358,9 @@ class Config(Section):
     """Every value of a run."""
 
     name: str  # of the run, in reports and tables
+    # Folders of your own plugins, relative to the config's file: [my_plugins]. A run keeps each
+    # file's text by its path in its folder, and so has its plugins wherever it goes on.
+    plugins: Annotated[dict[str, str], AfterValidator(_in_use)] = {}
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of sampling, shuffling, splits and intervals
     rounds: Count = 1  # runs of a chain (flows/rounds_flow.py), each from the last checkpoint
     model: ModelConfig

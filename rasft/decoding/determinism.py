@@ -7,6 +7,9 @@ kernels take no notice of the batch (vLLM's batch-invariant mode, on GPUs).
 
 from __future__ import annotations
 
+from typing import Any
+
+from rasft import plugins
 from rasft.decoding.engine import EngineOptions
 from rasft.errors import UserError
 
@@ -23,9 +26,11 @@ def check_invariance(engine: str, has_gpu: bool) -> None:
         )
 
 
-def version(engine_version: str, options: EngineOptions) -> str:
-    """The engine's version as a sample depends on it."""
-    return f"{engine_version}, {INVARIANT}" if options.batch_invariant else engine_version
+def version(plugin: Any, options: EngineOptions) -> str:
+    """The engine's version as a sample depends on it; of one of the user's own its source too."""
+    own = plugins.digest(f"engines/{plugin.NAME}.py")
+    return ", ".join([plugin.version(), *([own] if own else []),
+                      *([INVARIANT] if options.batch_invariant else [])])  # fmt: skip
 
 
 def statement(options: EngineOptions) -> str:

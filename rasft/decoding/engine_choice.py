@@ -29,6 +29,15 @@ def choose(name: str) -> tuple[Any, str]:
     return plugin, plugin.version()
 
 
+def load(name: str) -> None:
+    """Import the engine plugin of that name. Raises UserError, also for a file that is no plugin.
+
+    Whether it can run is the machine's to say that samples.
+    """
+    if name != AUTO:
+        plugins.load("engines", name)
+
+
 def gpu_missing() -> str | None:
     """One clause that says so where there is no GPU."""
     import torch

@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from rasft import plugins
 from rasft.ledger import Ledger
 from rasft.ledger.store import Facts, Store
 from rasft.models import folders
@@ -55,6 +56,7 @@ def train_once(
 
 def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
     """What decides the result of the job laid out in `folder`."""
+    own = plugins.digest(f"losses/{job.training.method}.py")
     return {
         "checkpoint": folders.fingerprint(Path(job.model)),
         "training": job.training.model_dump(mode="json"),
@@ -65,6 +67,7 @@ def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
         "examples": _sha256(folder / EXAMPLES),
         "code": _code(),
         "versions": {name: _version(name) for name in _DECIDING},
+        **({"loss": own} if own else {}),
     }
 
 

@@ -56,6 +56,7 @@ def of(config: Config) -> ComparisonConfig:
     for method in comparison.methods:
         made = cell(config, method, comparison.seeds[0])
         training_method.check_launch(made.training, several=False)
+        trains_on(made.training.method)
     return comparison
 
 

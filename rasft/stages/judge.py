@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from rasft.config import files as config_files
 from rasft.config.settings import Config, ModelConfig
+from rasft.decoding import engine_choice
 from rasft.decoding.chat_server import ChatServer, address, is_address
 from rasft.errors import UserError
 from rasft.ledger import open_ledger
@@ -53,6 +54,7 @@ def prepare_judging(config: Config, rows: Mapping[str, Config]) -> Judged:
         if lacking := sorted(verifiers - row.prompts.keys()):
             raise UserError(f"models.{name} has no prompts.{lacking[0]}, and a benchmark asks it")
         check(row.model)
+        engine_choice.load(row.rollout.engine)
     verify.check(verifiers, config.verification)
     return Judged(
         benchmarks=prepare.limited(benchmarks),

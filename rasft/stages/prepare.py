@@ -21,6 +21,7 @@ from rasft import plugins
 from rasft.config.settings import BenchmarkConfig, Config
 from rasft.data import problems
 from rasft.data.rows import SourceUnavailable
+from rasft.decoding import engine_choice
 from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger
 from rasft.machine import provenance
@@ -54,11 +55,12 @@ class Prepared:
 def prepare(config: Config) -> Prepared:
     """Load and check everything a run needs.
 
-    Raises UserError for a model that cannot be read, data that cannot be used, a verifier that
-    cannot work here, or too few problems for the warm-up.
+    Raises UserError for a model or an engine that cannot be read, data that cannot be used, a
+    verifier that cannot work here, or too few problems for the warm-up.
     """
     folder = sources.resolve(config.model)
     renderer = open_renderer(folder, config.prompts, config.chat)
+    engine_choice.load(config.rollout.engine)
     found, notes = benchmarks(config)
     usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(found))
     ledger = open_ledger(config.ledger)

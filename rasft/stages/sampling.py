@@ -88,7 +88,7 @@ class Setup:
         """Under which the ledger keeps the samples."""
         return SampleSource(
             checkpoint=folders.fingerprint(self.policy),
-            engine=determinism.version(self.plugin.version(), self.options),
+            engine=determinism.version(self.plugin, self.options),
             dtype=self.options.dtype,
             temperature=self.sampling.temperature,
             top_p=self.sampling.top_p,

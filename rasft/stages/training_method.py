@@ -49,4 +49,8 @@ def trains_on(method: str) -> str:
     """What a method trains on: the EXAMPLES of its loss plugin, or "rewards"."""
     if method in REINFORCEMENT:
         return REWARDS
-    return str(plugins.load("losses", method).EXAMPLES)
+    made = str(plugins.load("losses", method).EXAMPLES)
+    if made not in FLOWS:
+        raise UserError(f"the plugin losses/{method}.py has EXAMPLES = {made!r}; known: "
+                        f"{', '.join(name for name in FLOWS if name != REWARDS)}")  # fmt: skip
+    return made

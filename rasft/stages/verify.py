@@ -19,7 +19,7 @@ from rasft.ledger.rows import VerdictRow, problem_digest, verdict_key
 from rasft.progress import track
 from rasft.records import Problem, Rollout, Status, Verdict, Work
 from rasft.tables import from_table, to_table
-from rasft.verifiers import Judgement, Submission
+from rasft.verifiers import Judgement, Submission, Verifier
 
 
 def verify(config: Config, rows: pa.Table, rollouts: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -73,7 +73,7 @@ def deciding_settings(name: str, settings: VerificationConfig) -> dict[str, Any]
 
 def version(name: str, settings: VerificationConfig) -> str:
     """The version of a verifier: what a verdict depends on beside the response."""
-    return str(_build(name, settings).version)
+    return _version(name, _build(name, settings))
 
 
 def _known_or_judged(
@@ -120,9 +120,15 @@ def _judge_missing(
         )
         for place, judgement in zip(submissions, judgements, strict=False):
             judged += 1
-            yield place, (judgement, verifier.version)
+            yield place, (judgement, _version(name, verifier))
     if judged < len(submissions):
         raise MachineError(f"verifier {name!r} judged {judged} of {len(submissions)} responses")
+
+
+def _version(name: str, verifier: Verifier) -> str:
+    """What the verifier says, and of one of the user's own its source too."""
+    own = plugins.digest(f"verifiers/{name}.py")
+    return f"{verifier.version} {own}" if own else verifier.version
 
 
 def _build(name: str, settings: VerificationConfig) -> Any:

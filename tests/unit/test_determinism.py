@@ -1,6 +1,7 @@
 """What the report says of the shard layout, and what is refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,7 @@ from rasft.decoding import determinism
 from rasft.decoding.engine import EngineOptions
 from rasft.errors import UserError
 
+ENGINE = SimpleNamespace(NAME="vllm", version=lambda: "vllm 1")
 PLAIN = EngineOptions("bfloat16")
 INVARIANT = replace(PLAIN, batch_invariant=True)
 
@@ -26,5 +28,5 @@ def test_the_report_says_which_holds() -> None:
 
 
 def test_invariant_samples_are_others() -> None:
-    assert determinism.version("vllm 1", PLAIN) == "vllm 1"
-    assert determinism.version("vllm 1", INVARIANT) != "vllm 1"
+    assert determinism.version(ENGINE, PLAIN) == "vllm 1"
+    assert determinism.version(ENGINE, INVARIANT) != "vllm 1"

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -248,12 +247,8 @@ def judged(text: str) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this tree with every plugin of the guide, and what they read."""
-    folder = tmp_path_factory.mktemp("extended") / "tree"
-    ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("rasft", "sandbox", "configs", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    """A folder with every plugin of the guide, and what they read."""
+    folder = tmp_path_factory.mktemp("extended")
     written(EXTEND, folder)
     (folder / "math").mkdir()
     row = {"id": "svamp/1", "problem": "What is 2 + 3?", "answer": 5}
@@ -262,11 +257,12 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def in_copy(folder: Path, *words: str) -> str:
+def extending(folder: Path, *words: str, cwd: Path, **variables: str) -> str:
+    places = {"PYTHONPATH": str(ROOT), "RASFT_DATA_DIR": str(folder)}
     done = subprocess.run(
         [sys.executable, *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "RASFT_DATA_DIR": str(folder)},
+        cwd=cwd,
+        env={**os.environ, **places, "RASFT_CACHE_DIR": str(folder / "cache"), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -278,9 +274,9 @@ def in_copy(folder: Path, *words: str) -> str:
 @pytest.mark.parametrize("kind", ["losses", "engines"])
 def test_plugins_of_the_guide_pass_the_contract(extended: Path, kind: str) -> None:
     name = {"losses": "focal", "engines": "plain"}[kind]
-    said = in_copy(
+    said = extending(
         extended, "-m", "pytest", "-q", "-p", "no:xdist", f"tests/contract/test_{kind}.py",
-        "-k", name,
+        "-k", name, cwd=ROOT, RASFT_PLUGINS=str(extended / "my_plugins"),
     )  # fmt: skip
     assert int(re.findall(r"(\d+) passed", said)[0]) >= 9
 
@@ -302,6 +298,8 @@ for path in sorted(Path().glob("*.yaml")):
     for benchmark in config.evaluation.benchmarks:
         if benchmark.name == "svamp":
             print("svamp", [row.answer for row in problems.load_benchmark(benchmark, ".")])
+for kind in plugins.KINDS:
+    print(kind, *sorted(set(plugins.names(kind)) - set(plugins.library(kind))))
 print("KIND", plugins.load("benchmarks", "svamp").KIND)
 problem = Problem(id="1", prompt="", verifier="yesno", answer="yes")
 said = ["I think the answer is Yes.", "Answer: no", "no idea"]
@@ -311,12 +309,33 @@ with plugins.load("verifiers", "yesno").build({}) as verifier:
 
 
 def test_plugins_of_the_guide_are_found_by_their_names(extended: Path) -> None:
-    assert in_copy(extended, "-c", USE).splitlines() == [
+    assert extending(extended, "-c", USE, cwd=extended).splitlines() == [
         "spreadsheet ['5'] 0",
         "svamp ['5']",
+        "datasets spreadsheet",
+        "verifiers yesno",
+        "engines plain",
+        "losses focal",
+        "benchmarks svamp",
         "KIND math",
         "correct incorrect no_answer",
     ]
+
+
+def test_the_doctor_tells_of_the_plugins_of_the_guide(extended: Path) -> None:
+    (told,) = (b.text for b in blocks(EXTEND) if b.text.startswith("ok    your"))
+    code = "import sys; from rasft.cli import main; main(['doctor', 'focal.yaml'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=extended,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RASFT_CACHE_DIR": str(extended / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = [line for line in done.stdout.splitlines() if "  your " in line]
+    hidden = re.compile(r"version \w{16}")
+    assert [hidden.sub("", line) for line in found] == hidden.sub("", told).splitlines()
 
 
 def test_every_artifact_of_the_flows_is_explained() -> None:
