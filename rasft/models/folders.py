@@ -12,15 +12,20 @@ from rasft.errors import UserError
 
 
 def check(folder: Path) -> None:
-    """Raise UserError unless the folder holds a config, a tokenizer and whole weight files.
+    """Raise UserError unless the folder holds a config, a tokenizer and whole weight files."""
+    check_tokenizer(folder)
+    for path in weight_files(folder):
+        _check_weights(path)
+
+
+def check_tokenizer(folder: Path) -> None:
+    """Raise UserError unless the folder holds a config and a tokenizer.
 
     A model that brings its own code is refused: code comes from the installed packages alone.
     """
     _check_code(folder)
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
         raise UserError(f"the model folder {folder} has no tokenizer (tokenizer.json)")
-    for path in weight_files(folder):
-        _check_weights(path)
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 from rasft.config.settings import ModelConfig
 from rasft.errors import UserError
 from rasft.models import tiny_llama
-from rasft.models.folders import check, fingerprint, licence_of
+from rasft.models.folders import check, check_tokenizer, fingerprint, licence_of
 from rasft.paths import cache_folder
 
 EMBEDDED = "embedded:"
@@ -32,7 +32,8 @@ CONVERSION = 1  # raise it when a converted folder would differ
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 # Data alone, no code.
-_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "README.md")
+_TOKENIZER_FILES = ("*.json", "*.jinja", "*.model", "*.txt")
+_HUB_FILES = (*_TOKENIZER_FILES, "*.safetensors", "README.md")
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,19 @@ def resolve(config: ModelConfig, cache_dir: Path | None = None) -> Path:
 
     Raises UserError that names the model and says what to do.
     """
-    name = config.path
-    if name.startswith(EMBEDDED):
-        folder = _embedded(name.removeprefix(EMBEDDED), cache_dir or cache_folder())
-    elif Path(name).expanduser().is_dir():
-        folder = Path(name).expanduser().absolute()
-    elif _HUB_ID.fullmatch(name):
-        folder = _from_hub(name, config.revision)
-    else:
-        raise UserError(
-            f"model.path = {name!r} is no folder, and no hub id of the form owner/name; "
-            f"the embedded models are: {', '.join(EMBEDDED + known for known in KNOWN)}"
-        )
+    folder = _locate(config, cache_dir or cache_folder(), _HUB_FILES)
     check(folder)
     _check_fingerprint(folder, config)
+    return folder
+
+
+def resolve_tokenizer(config: ModelConfig, cache_dir: Path | None = None) -> Path:
+    """The folder of the configured model's tokenizer and configuration: no weights are fetched.
+
+    Raises UserError as `resolve` does.
+    """
+    folder = _locate(config, cache_dir or cache_folder(), _TOKENIZER_FILES)
+    check_tokenizer(folder)
     return folder
 
 
@@ -119,11 +119,25 @@ def _check_fingerprint(folder: Path, config: ModelConfig) -> None:
         )
 
 
-def _from_hub(name: str, revision: str | None) -> Path:
+def _locate(config: ModelConfig, cache_dir: Path, hub_files: Sequence[str]) -> Path:
+    name = config.path
+    if name.startswith(EMBEDDED):
+        return _embedded(name.removeprefix(EMBEDDED), cache_dir)
+    if Path(name).expanduser().is_dir():
+        return Path(name).expanduser().absolute()
+    if _HUB_ID.fullmatch(name):
+        return _from_hub(name, config.revision, hub_files)
+    raise UserError(
+        f"model.path = {name!r} is no folder, and no hub id of the form owner/name; "
+        f"the embedded models are: {', '.join(EMBEDDED + known for known in KNOWN)}"
+    )
+
+
+def _from_hub(name: str, revision: str | None, files: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(_HUB_FILES)))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(files)))
     except Exception as error:  # the hub client raises many classes, all of them this
         reason = str(error).strip().splitlines()[0]
         raise UserError(

@@ -27,7 +27,7 @@ def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> lis
     Raises UserError that names what failed.
     """
     from rasft.decoding import engine_choice
-    from rasft.training import preflight as checking
+    from rasft.training.preflight import job_checks
     from rasft.training.preflight.rendering import rendering
 
     renderer = open_renderer(policy, config.prompts, config.chat)
@@ -35,8 +35,8 @@ def preflight(config: Config, rows: pa.Table, policy: Path, folder: Path) -> lis
     job = TrainingJob(str(policy), config.training, dtype, config.seed, served=served(renderer))
     jobs.write_job(folder, job, rows)
     engine, _ = engine_choice.choose(config.rollout.engine)
-    checks = [*rendering(renderer), *checking.preflight(folder, config.data.max_tokens, engine)]
+    checks = [*rendering(renderer), *job_checks.preflight(folder, config.data.max_tokens, engine)]
     for check in checks:
         print(check.line(), flush=True)
-    checking.raise_if_failed(checks)
+    job_checks.raise_if_failed(checks)
     return [vars(check) for check in checks]

@@ -15,9 +15,9 @@ from rasft.errors import UserError
 from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
 from rasft.training.model.forward import response_logps
-from rasft.training.preflight import preflight, raise_if_failed, spread
 from rasft.training.preflight.agreement import engine_agrees, references_agree
 from rasft.training.preflight.gradients import close
+from rasft.training.preflight.job_checks import preflight, raise_if_failed, spread
 from rasft.training.preflight.labels import labels_are_right, lengths_of
 from rasft.training.storage.example_store import ExampleStore
 from rasft.training.storage.jobs import EXAMPLES, read_job

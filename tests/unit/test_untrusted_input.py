@@ -11,10 +11,12 @@ from transformers import AutoConfig
 
 from rasft import plugins
 from rasft.config import files as config_files
+from rasft.config.chat import ChatConfig
 from rasft.config.settings import ModelConfig
 from rasft.data import rows
 from rasft.errors import UserError
 from rasft.models import folders, sources
+from rasft.models.renderer import open_renderer
 
 EVIL = "from pathlib import Path\nPath({marker!r}).write_text('ran')\n"
 
@@ -82,9 +84,29 @@ def test_code_is_not_even_fetched_from_the_hub(monkeypatch: pytest.MonkeyPatch, 
         return str(tiny)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
-    sources.resolve(ModelConfig(path="owner/model", revision="a" * 40))
-    assert asked["revision"] == "a" * 40
-    assert not any(Path("modeling_evil.py").match(pattern) for pattern in asked["patterns"])
+    for resolve in (sources.resolve, sources.resolve_tokenizer):
+        resolve(ModelConfig(path="owner/model", revision="a" * 40))
+        assert asked["revision"] == "a" * 40
+        assert not any(Path("modeling_evil.py").match(pattern) for pattern in asked["patterns"])
+
+
+def test_where_the_tokenizer_is_enough_no_weights_are_fetched(
+    monkeypatch: pytest.MonkeyPatch, tiny: Path, tmp_path: Path
+) -> None:
+    def snapshot(name: str, revision: str, allow_patterns: list[str]) -> str:
+        for path in tiny.iterdir():
+            if any(path.match(pattern) for pattern in allow_patterns):
+                shutil.copy(path, tmp_path)
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    model = ModelConfig(path="owner/model")
+    assert sources.resolve_tokenizer(model) == tmp_path
+    assert not list(tmp_path.glob("*.safetensors"))
+    open_renderer(tmp_path, {}, ChatConfig())
+    with pytest.raises(UserError, match=r"has no .*safetensors file"):
+        folders.check(tmp_path)
+    assert sources.resolve(model) == tmp_path
 
 
 def test_another_model_than_the_pinned_one_is_refused(tiny: Path) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
-
+from rasft.data import lengths
 from rasft.training.model.batching import collate
 from rasft.training.preflight.checks import Check
 from rasft.training.storage.example_store import ExampleStore
 
 MOST_ROWS = 1000  # whose labels are looked at
-BINS = 8  # of the histogram of lengths
 
 
 def labels_are_right(store: ExampleStore, stop_token_ids: Collection[int]) -> Check:
@@ -37,12 +35,8 @@ def labels_are_right(store: ExampleStore, stop_token_ids: Collection[int]) -> Ch
 
 def lengths_of(store: ExampleStore, max_tokens: int) -> Check:
     """All rows fit whole into `data.max_tokens`: none is ever shortened."""
-    counts, edges = np.histogram(store.lengths, bins=BINS, range=(0, max_tokens))
+    histogram = lengths.histogram(store.lengths, max_tokens)
     over = int((store.lengths > max_tokens).sum())
-    histogram = {
-        f"{int(low) + 1}-{int(high)}": int(count)
-        for low, high, count in zip(edges, edges[1:], counts, strict=False)
-    }
     shown = ", ".join(f"{name}: {count}" for name, count in histogram.items() if count)
     return Check(
         "every row fits whole",
