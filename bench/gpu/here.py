@@ -89,9 +89,10 @@ def _train(job_dir: Path, training: TrainingConfig, host: Any) -> dict[str, Any]
 class EngineHere:
     """What `HostedEngine` is to `OneEngine`, without a process."""
 
-    def __init__(self, plugin: Any, model: str, options: EngineOptions, watch: object):
+    def __init__(self, plugin: Any, model: str, options: EngineOptions, *_: object):
         self.model = model
         self.notes: list[str] = []
+        self.choices: list[str] = []
         self._engine = plugin.open_engine(model, options)
 
     def __enter__(self) -> Self:

@@ -126,7 +126,7 @@ class EngineWatchConfig(Section):
 
     start_seconds: Positive = 1800.0  # to load a model; then it is killed
     silence_seconds: Positive = 300.0  # with neither a step nor a sample; then it is killed
-    restarts: Annotated[int, Field(ge=0)] = 2  # of one task, beside those on the memory ladder
+    restarts: Annotated[int, Field(ge=0)] = 2  # of one engine, beside those on the memory ladder
 
 
 class RolloutConfig(Section):
@@ -140,7 +140,15 @@ class RolloutConfig(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95  # of the nucleus; 1 is off
     repetition_penalty: Positive = 1.1  # over prompt and response; 1 is off
     max_new_tokens: Count = 1024  # of a response
-    max_sequences: Count = 128  # sampled side by side
+    max_sequences: Count | None = None  # side by side in each engine; null: what its memory holds
+    tensor_parallel: Count | None = None  # vllm: GPUs that share a copy; null: as few as hold it
+    # Engines side by side over the same requests; null: one for each group of the task's GPUs.
+    data_parallel: Count | None = None
+    # vllm: the evaluation of a model trained with training.lora samples its adapters over the base
+    # that is loaded for its own row; null: the merged weights.
+    adapters: Literal["apart"] | None = None
+    # vllm on a GPU: weights that sample in 8 bits. The log-probs that train stay the model's own.
+    quantization: Literal["fp8"] | None = None
     batch_invariant: bool = False  # vllm on a GPU: what is sampled beside changes no sample; slower
     adaptive: AdaptiveConfig | None = None  # null: K samples of every problem
     posterior: PosteriorConfig = PosteriorConfig()
@@ -150,6 +158,8 @@ class RolloutConfig(Section):
     def _adds_up(self) -> RolloutConfig:
         if self.adaptive and self.adaptive.first + self.adaptive.more != self.samples_per_problem:
             raise ValueError("adaptive first + more must equal samples_per_problem")
+        if self.adapters and self.quantization:
+            raise ValueError("adapters and quantization exclude each other: take one out")
         return self
 
 

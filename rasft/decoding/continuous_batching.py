@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Self
 
+import psutil
 import torch
 import transformers
 
@@ -28,6 +29,11 @@ from rasft.models.language_model import own_attention, traits_of_model
 
 REFILL = 8  # an eighth of the slots must be free before prompts are computed: several at once
 PREFILL_TOKENS = {"cpu": 1024, "cuda": 8192}  # of one forward pass over prompts: what is fastest
+
+# Where the options leave it open how many sequences are sampled side by side.
+MOST = {"cpu": 128, "cuda": 512}  # more is hardly faster
+FREE_SHARE = {"cpu": 0.4, "cuda": 0.8}  # of the free memory for their keys, values and logits
+LOGITS = 6  # copies of a sequence's logits, fp32, that drawing a token holds
 
 
 @dataclass
@@ -55,6 +61,7 @@ class TransformersEngine:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = _load(model, _dtype(options.dtype, self.device)).to(self.device)
         self.alone = traits_of_model(self.model).samples_alone
+        self.max_sequences = 1 if self.alone else options.max_sequences or self._fitting()
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +95,23 @@ class TransformersEngine:
             yield from (self._alone(row, sampling, stops) for row in rows)
             return
         rows.sort(key=lambda row: (len(row.prompt), row.prompt), reverse=True)
-        batch = Batch(self.model, rows, min(self.options.max_sequences, len(rows)), sampling)
+        batch = Batch(self.model, rows, min(self.max_sequences, len(rows)), sampling)
         while batch.rows or batch.waiting:
             batch.admit()
             batch.step()
             self.steps += 1
             yield from batch.retire(stops)
+
+    def _fitting(self) -> int:
+        """How many whole sequences the free memory holds, at most `MOST`."""
+        config = self.model.config.get_text_config()
+        one = slots.bytes_of(config, self.options.max_model_len, self.model.dtype)
+        one += LOGITS * 4 * config.vocab_size
+        if self.device.type == "cuda":
+            free = torch.cuda.mem_get_info()[0]
+        else:
+            free = psutil.virtual_memory().available
+        return int(max(1, min(MOST[self.device.type], FREE_SHARE[self.device.type] * free // one)))
 
     def _alone(self, row: Row, sampling: Sampling, stops: frozenset[int]) -> tuple[int, Completion]:
         drawn = own_cache.Drawn(sampling, row.seed, self._count_step)

@@ -8,6 +8,8 @@ from typing import Protocol, Self
 
 from rasft.errors import UserError
 
+SIDE_BY_SIDE = 128  # sequences, where neither the config nor a memory says how many
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -25,6 +27,7 @@ class Request:
 
     prompt_ids: tuple[int, ...]
     seed: int
+    logps: bool = False  # also say each token's log-prob; vllm only
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Completion:
 
     token_ids: tuple[int, ...]
     finish_reason: str
+    logps: tuple[float, ...] = ()  # nats, of the softmax at temperature 1
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,17 @@ class EngineOptions:
 
     dtype: str = "auto"
     max_model_len: int = 2048  # prompt and response, tokens
-    max_sequences: int = 64  # sampled side by side
+    max_sequences: int | None = None  # sampled side by side; None: what the memory holds
     stop_token_ids: tuple[int, ...] = ()
     gpu_memory_utilization: float = 0.9  # vllm only, share of the GPU's memory
     eager: bool = False  # vllm only: no CUDA graphs, which take memory
     batch_invariant: bool = False  # vllm on a GPU only: kernels that ignore the batch's size
+    quantization: str | None = None  # vllm on a GPU only: of the weights, as it names it
+    # vllm only: the folder that is loaded, whose models are it and what adapters on it make of it.
+    base: str | None = None
+    adapter_rank: int = 0  # of the adapters of `base`
+    tensor_parallel: int = 1  # vllm only: devices that share one copy of the model
+    data_parallel: int = 1  # engines side by side (`engine_group`); each of them is opened with 1
 
 
 class Engine(Protocol):
@@ -73,6 +83,7 @@ class PluginEngine(Engine, Protocol):
     """What a plugin opens."""
 
     steps: int  # made so far, read from another thread: what stands still while it works hangs
+    max_sequences: int  # that it samples side by side
 
 
 def room(request: Request, options: EngineOptions, sampling: Sampling) -> int:

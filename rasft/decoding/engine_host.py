@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from dataclasses import astuple
 from typing import Any, NoReturn
 
 from rasft import plugins
@@ -65,7 +66,7 @@ def is_out_of_memory(text: str) -> bool:
 def _serve(engine: PluginEngine, orders: queue.SimpleQueue[list[Any]], channel: Channel) -> None:
     """Obey orders until the one to close."""
     threading.Thread(target=_beat, args=(engine, channel), daemon=True).start()
-    channel.send(READY)
+    channel.send(READY, engine.max_sequences)
     while (order := orders.get())[0] != CLOSE:
         if order[0] == RELOAD:
             engine.reload(order[1])
@@ -77,9 +78,9 @@ def _serve(engine: PluginEngine, orders: queue.SimpleQueue[list[Any]], channel: 
 def _generate(
     engine: PluginEngine, asked: list[list[Any]], settings: dict[str, Any], *, channel: Channel
 ) -> None:
-    requests = [Request(tuple(prompt), seed) for prompt, seed in asked]
+    requests = [Request(tuple(prompt), seed, logps) for prompt, seed, logps in asked]
     for index, completion in engine.generate(requests, Sampling(**settings)):
-        channel.send(SAMPLE, index, completion.token_ids, completion.finish_reason)
+        channel.send(SAMPLE, index, *astuple(completion))
 
 
 def _beat(engine: PluginEngine, channel: Channel) -> None:

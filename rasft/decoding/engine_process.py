@@ -16,8 +16,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple
 from typing import Any
 
 import psutil
@@ -50,7 +50,14 @@ class EngineDown(Exception):
 class EngineProcess:
     """One process that holds one engine. Any failure leaves it killed, with all its children."""
 
-    def __init__(self, name: str, model: str, options: EngineOptions, watch: EngineWatchConfig):
+    def __init__(
+        self,
+        name: str,
+        model: str,
+        options: EngineOptions,
+        watch: EngineWatchConfig,
+        environment: Mapping[str, str],
+    ):
         self.watch = watch
         self._dead = False
         command = [sys.executable, "-P", "-m", "rasft.decoding.engine_host", name, model]
@@ -59,14 +66,15 @@ class EngineProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env={**_environment(), **environment},
             start_new_session=True,
         )
         self._tail: deque[int] = deque(maxlen=TAIL_BYTES)
         self._passing_on = threading.Thread(target=self._pass_on, daemon=True)
         self._passing_on.start()
         with self._killing():
-            self._expect(READY, watch.start_seconds, "to load")
+            ready = self._expect(READY, watch.start_seconds, "to load")
+        self.max_sequences: int = ready[1]  # that it samples side by side
 
     @property
     def process_id(self) -> int:
@@ -78,12 +86,13 @@ class EngineProcess:
     ) -> Generator[tuple[int, Completion], None, None]:
         """Yield (index of the request, its completion). Raises EngineDown or UserError."""
         with self._killing():
-            asked = [[request.prompt_ids, request.seed] for request in requests]
+            asked = [astuple(request) for request in requests]
             self._send(engine_host.GENERATE, asked, asdict(sampling))
             steps, moved = -1, time.monotonic()
             while (message := self._heed(moved))[0] != DONE:
                 if message[0] == SAMPLE:
-                    yield message[1], Completion(tuple(message[2]), message[3])
+                    _, index, token_ids, reason, logps = message
+                    yield index, Completion(tuple(token_ids), reason, tuple(logps))
                     moved = time.monotonic()
                 elif message[0] == BEAT and message[1] != steps:
                     steps, moved = message[1], time.monotonic()
@@ -146,11 +155,12 @@ class EngineProcess:
         except TimeoutError:
             raise EngineDown(f"it hung: no step and no sample in {limit:g} s") from None
 
-    def _expect(self, kind: str, seconds: float, purpose: str) -> None:
+    def _expect(self, kind: str, seconds: float, purpose: str) -> list[Any]:
         deadline = time.monotonic() + seconds
         try:
-            while self._read(deadline)[0] != kind:
+            while (message := self._read(deadline))[0] != kind:
                 continue
+            return message
         except TimeoutError:
             raise EngineDown(f"it took more than {seconds:g} s {purpose}") from None
 

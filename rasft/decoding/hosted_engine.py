@@ -4,13 +4,15 @@ Only the samples that are missing are asked for again: what came is kept, and as
 seed of its own it comes out as it would have. Out of memory walks down the plugin's ladder
 (`memory_ladder`). New weights are swapped in place, and a fixed greedy probe must then agree with
 the checkpoint's own (`probe`); if it does not, or they do not fit, the engine is opened anew.
-`notes` tells of everything that was not as it should be.
+`notes` tells of everything that was not as it should be, `choices` of what was chosen here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Self
 
 from rasft.config.settings import EngineWatchConfig
@@ -23,12 +25,22 @@ from rasft.errors import MachineError, UserError
 class HostedEngine:
     """The plugin's engine over a model folder, in a process that is replaced when it fails."""
 
-    def __init__(self, plugin: Any, model: str, options: EngineOptions, watch: EngineWatchConfig):
+    def __init__(
+        self,
+        plugin: Any,
+        model: str,
+        options: EngineOptions,
+        watch: EngineWatchConfig,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ):
+        """`environment` is added to that of the process."""
         self.plugin = plugin
         self.model = model
         self.options = options
         self.watch = watch
+        self.environment = environment
         self.notes: list[str] = []
+        self._asked = options.max_sequences
         self._rungs = list(plugin.MEMORY_RUNGS)
         self._restarts = 0
         self._killed = False
@@ -44,13 +56,19 @@ class HostedEngine:
             process.kill() if any(error) else process.close()
 
     @property
+    def choices(self) -> list[str]:
+        """How it was opened, where the options left that to it."""
+        chosen = self.options.max_sequences
+        return [] if chosen == self._asked else [f"max_sequences {chosen}"]
+
+    @property
     def process_id(self) -> int:
         """The running engine's process, which is also its process group."""
         return self._running().process_id
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling
-    ) -> Iterator[tuple[int, Completion]]:
+    ) -> Generator[tuple[int, Completion], None, None]:
         """Yield (index of the request, its completion), each index once, whatever breaks.
 
         Raises UserError for a request that cannot be answered, and MachineError when the restarts
@@ -94,6 +112,16 @@ class HostedEngine:
         if missing:
             raise MachineError(f"the engine ended with {len(missing)} samples missing")
 
+    def _check_adapters(self, process: EngineProcess) -> None:
+        """Raises EngineDown if base and adapters do not write what the merged model would."""
+        if self.options.base in (None, self.model):
+            return
+        try:
+            self._probe(process)
+        except EngineDown:
+            process.kill()
+            raise
+
     def _probe(self, process: EngineProcess) -> None:
         """Raises EngineDown if the engine does not write what the checkpoint would."""
         ((_, written),) = process.generate([probe.REQUEST], probe.GREEDY)
@@ -105,8 +133,11 @@ class HostedEngine:
         while self._process is None:
             try:
                 self._process = EngineProcess(
-                    self.plugin.NAME, self.model, self.options, self.watch
+                    self.plugin.NAME, self.model, self.options, self.watch, self.environment
                 )
+                chosen = self._process.max_sequences
+                self.options = replace(self.options, max_sequences=chosen)
+                self._check_adapters(self._process)
             except EngineDown as down:
                 self._recover(down)
         return self._process

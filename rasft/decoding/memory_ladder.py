@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rasft.decoding.engine import EngineOptions
+from rasft.decoding.engine import SIDE_BY_SIDE, EngineOptions
 
 LOWER = 0.8  # of the share of the GPU's memory
 
 
 def _fewer(options: EngineOptions) -> EngineOptions:
-    return replace(options, max_sequences=max(1, options.max_sequences // 2))
+    return replace(options, max_sequences=max(1, (options.max_sequences or SIDE_BY_SIDE) // 2))
 
 
 def _lower(options: EngineOptions) -> EngineOptions:

@@ -6,7 +6,9 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from rasft.config.settings import EngineWatchConfig
+from rasft.decoding import layout
 from rasft.decoding.engine import EngineOptions
+from rasft.decoding.engine_group import EngineGroup
 from rasft.decoding.hosted_engine import HostedEngine
 
 
@@ -15,7 +17,7 @@ class OneEngine:
 
     def __init__(self) -> None:
         self._open = ExitStack()
-        self._engine: HostedEngine | None = None
+        self._engine: HostedEngine | EngineGroup | None = None
         self._opened_as: object = None
 
     def __enter__(self) -> Self:
@@ -26,17 +28,28 @@ class OneEngine:
 
     def over(
         self, plugin: Any, model: str, options: EngineOptions, watch: EngineWatchConfig
-    ) -> HostedEngine:
+    ) -> HostedEngine | EngineGroup:
         """An engine over the model folder: the running one, where at most the weights differ.
 
-        Raises as `HostedEngine` does.
+        With `options.data_parallel` it is a group of them. Raises as `HostedEngine` does.
         """
-        wanted = plugin.NAME, options, watch
+        # Nothing says that swapped weights are quantised as loaded ones are.
+        wanted = plugin.NAME, options, watch, model if options.quantization else None
         if self._engine is None or self._opened_as != wanted:
             self._engine = None  # whatever comes of the next one
             self._open.close()
-            self._engine = self._open.enter_context(HostedEngine(plugin, model, options, watch))
-            self._opened_as = wanted
+            fresh = _engine(plugin, model, options, watch)
+            self._open.enter_context(fresh)
+            self._engine, self._opened_as = fresh, wanted
         elif self._engine.model != model:
             self._engine.reload(model)
         return self._engine
+
+
+def _engine(
+    plugin: Any, model: str, options: EngineOptions, watch: EngineWatchConfig
+) -> HostedEngine | EngineGroup:
+    if options.data_parallel > 1:
+        return EngineGroup(plugin, model, options, watch)
+    (environment,) = layout.environments(options)
+    return HostedEngine(plugin, model, options, watch, environment)

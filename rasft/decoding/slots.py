@@ -85,6 +85,14 @@ class Slots(Cache):
                 buffer[1:, :, :width] = buffer[:1, :, :width]
 
 
+def bytes_of(config: Any, columns: int, dtype: torch.dtype) -> int:
+    """Keys and values of one slot of so many columns, by a model's text config."""
+    heads = config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    return int(2 * config.num_hidden_layers * groups * size * dtype.itemsize * columns)
+
+
 def _write(states: torch.Tensor, new: torch.Tensor, window: Window) -> torch.Tensor:
     rows = window.rows
     if isinstance(rows, slice):

@@ -19,7 +19,14 @@ from typing import Any, Self
 
 from rasft import extras
 from rasft.decoding import probe
-from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
+from rasft.decoding.engine import (
+    SIDE_BY_SIDE,
+    Completion,
+    EngineOptions,
+    Request,
+    Sampling,
+    room,
+)
 from rasft.errors import MachineError, UserError
 
 NAME = "openai"
@@ -62,6 +69,7 @@ class OpenAIEngine:
 
         self.options = options
         self.steps = 0
+        self.max_sequences = options.max_sequences or SIDE_BY_SIDE
         address = os.environ[ADDRESS]
         key = os.environ.get("OPENAI_API_KEY", "none")
         self.client = OpenAI(
@@ -86,7 +94,7 @@ class OpenAIEngine:
         request up.
         """
         rooms = [room(request, self.options, sampling) for request in requests]
-        pool = ThreadPoolExecutor(self.options.max_sequences)
+        pool = ThreadPoolExecutor(self.max_sequences)
         try:
             asked = {
                 pool.submit(self._complete, request, sampling, tokens): index

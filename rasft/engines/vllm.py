@@ -14,14 +14,23 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Self
 
 import psutil
 import torch
 
 from rasft import extras
-from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling, room
+from rasft.decoding.engine import (
+    SIDE_BY_SIDE,
+    Completion,
+    EngineOptions,
+    Request,
+    Sampling,
+    room,
+)
 from rasft.errors import MachineError, UserError
+from rasft.models.adapters import ADAPTER
 
 NAME = "vllm"
 MEMORY_RUNGS = ("sequences", "utilization", "eager", "sequences", "sequences")
@@ -32,6 +41,7 @@ ENVIRONMENT = {
 }
 CPU_MEMORY = 8 * 2**30  # bytes that must be free before `auto` starts vLLM on the CPU
 SHUTDOWN_SECONDS = 15.0  # then its processes are killed
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # of adapters for which vLLM makes room
 BLOCK = 128  # tokens of a cache block on the CPU
 
 
@@ -75,6 +85,9 @@ class VllmEngine:
         except Exception as error:  # whatever its processes died of, its own log has it
             reason = str(error).strip().splitlines()[0]
             raise MachineError(f"vLLM did not start on {model}: {reason}") from error
+        self.adapters: list[str] = []  # model folders, each with a number of its own
+        self.adapter = self._adapter(model)
+        self.max_sequences: int = self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +113,7 @@ class VllmEngine:
         engine = self.llm.llm_engine
         waiting: dict[str, int] = {}
         try:
-            added = self.llm.enqueue(prompts, parameters, use_tqdm=False)
+            added = self.llm.enqueue(prompts, parameters, self.adapter, use_tqdm=False)
             waiting = {_public(name): index for index, name in enumerate(added)}
             while engine.has_unfinished_requests():
                 outputs = engine.step()
@@ -116,12 +129,29 @@ class VllmEngine:
                 engine.abort_request(list(waiting))
 
     def reload(self, model: str) -> None:
-        """Read another folder's weights into the running workers; what they cached is dropped."""
+        """Read another folder's weights into the running workers; what they cached is dropped.
+
+        Over a base only the adapters change, whose keys are cached apart.
+        """
+        if self.options.base:
+            self.adapter = self._adapter(model)
+            return
         try:
             self.llm.collective_rpc("reload_weights", kwargs={"weights_path": model})
         except Exception as error:  # a worker's error arrives as whatever class it has
             raise UserError(f"vLLM cannot take the weights of {model}: {error}") from error
         self.llm.reset_prefix_cache()
+
+    def _adapter(self, model: str) -> Any:
+        """What makes the loaded base the model of this folder; None for itself."""
+        if self.options.base in (None, model):
+            return None
+        from vllm.lora.request import LoRARequest
+
+        if model not in self.adapters:
+            self.adapters.append(model)
+        number = self.adapters.index(model) + 1
+        return LoRARequest(str(number), number, str(Path(model, ADAPTER)))
 
     def parameters(self, request: Request, sampling: Sampling) -> Any:
         """Nothing of the model's own generation config enters: what is asked is what is done."""
@@ -136,6 +166,7 @@ class VllmEngine:
             seed=request.seed,
             stop_token_ids=list(self.options.stop_token_ids),
             ignore_eos=True,  # the stop tokens say it all
+            logprobs=0 if request.logps else None,  # of the drawn token alone
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
@@ -143,16 +174,23 @@ class VllmEngine:
 
 def _arguments(model: str, options: EngineOptions) -> dict[str, Any]:
     arguments = {
-        "model": model,
+        "model": options.base or model,
         "dtype": options.dtype,
         "max_model_len": options.max_model_len,
-        "max_num_seqs": options.max_sequences,
         "gpu_memory_utilization": options.gpu_memory_utilization,
         "enforce_eager": options.eager,
+        "tensor_parallel_size": options.tensor_parallel,
+        "quantization": options.quantization,
     }
+    if options.base:
+        fitting = min((r for r in RANKS if r >= options.adapter_rank), default=RANKS[-1])
+        arguments |= {"enable_lora": True, "max_lora_rank": fitting}
+    if options.max_sequences:
+        arguments["max_num_seqs"] = options.max_sequences
     if torch.cuda.is_available():
-        return arguments
+        return arguments  # vLLM's own number of sequences suits its GPU; its cache decides
     return arguments | {
+        "max_num_seqs": options.max_sequences or SIDE_BY_SIDE,
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": max(options.max_model_len, 4096),
         "kv_cache_memory_bytes": _cache_bytes(model, options),
@@ -160,16 +198,22 @@ def _arguments(model: str, options: EngineOptions) -> dict[str, Any]:
 
 
 def _cache_bytes(model: str, options: EngineOptions) -> int:
-    """Keys and values of `max_sequences` whole sequences, at most half of the free memory."""
+    """Keys and values of `max_sequences` whole sequences, at most half of the free memory.
+
+    Of one device: each of several holds its part of the heads, one head at the least.
+    """
     from transformers import AutoConfig
 
+    from rasft.decoding import slots  # seconds of import, and only here
+
     config = AutoConfig.from_pretrained(model).get_text_config()
-    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    token = 2 * config.num_hidden_layers * heads * head * (4 if options.dtype == "float32" else 2)
     columns = -(-options.max_model_len // BLOCK) * BLOCK
-    wanted = token * columns * (options.max_sequences + 1)
-    return int(min(wanted, psutil.virtual_memory().available // 2))
+    dtype = torch.float32 if options.dtype == "float32" else torch.bfloat16
+    whole = slots.bytes_of(config, columns, dtype) * ((options.max_sequences or SIDE_BY_SIDE) + 1)
+    shares = options.tensor_parallel
+    groups = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    free = psutil.virtual_memory().available // 2
+    return int(min(whole // min(shares, groups), free // shares))
 
 
 def _public(name: str) -> str:
@@ -180,7 +224,11 @@ def _public(name: str) -> str:
 def _completion(output: Any) -> Completion:
     if output.finish_reason not in ("stop", "length"):
         raise MachineError(f"vLLM gave a request up: {output.finish_reason}")
-    return Completion(tuple(output.token_ids), output.finish_reason)
+    tokens = tuple(output.token_ids)
+    if output.logprobs is None:
+        return Completion(tokens, output.finish_reason)
+    logps = (entry[token].logprob for token, entry in zip(tokens, output.logprobs, strict=True))
+    return Completion(tokens, output.finish_reason, tuple(logps))
 
 
 def _dead() -> type[Exception]:

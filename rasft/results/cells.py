@@ -23,7 +23,8 @@ UNTRAINED = frozenset({BASE})
 # What two runs of one row may differ in: it changes where the work is done, not what is computed.
 _FREE = (
     "name", "seed", "schedule", "verification", "data.score_shards", "rollout.shards",
-    "rollout.max_sequences", "training.processes", "training.launcher", "training.preflight",
+    "rollout.max_sequences", "rollout.tensor_parallel", "rollout.data_parallel",
+    "training.processes", "training.launcher", "training.preflight",
     "training.micro_batch_tokens", "training.compile", "training.checkpoint_minutes",
     "training.checkpoint_steps", "training.checkpoints_kept", "training.trackers",
     "training.spike_factor",

@@ -18,9 +18,8 @@ import pyarrow as pa
 from rasft.config import protocols
 from rasft.config.settings import BenchmarkConfig, Config, VerificationConfig
 from rasft.data import problems
-from rasft.decoding import engine_choice
 from rasft.decoding.chat_server import Address
-from rasft.decoding.engine import EngineOptions, Sampling
+from rasft.decoding.engine import Sampling
 from rasft.decoding.one_engine import OneEngine
 from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger
@@ -31,8 +30,9 @@ from rasft.records import BenchmarkResult, Problem, Rollout, Status, Verdict, Wo
 from rasft.results import accuracy
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.stages import verify
-from rasft.stages.sampling import Sampler, Setup, each, in_order, split_by_room
+from rasft.stages.sampling import Sampler, each, in_order, split_by_room
 from rasft.stages.served import ServedSampler
+from rasft.stages.setup import choose, with_base
 from rasft.tables import from_table, to_table
 
 Manifest = dict[str, Any]
@@ -80,7 +80,8 @@ def sample_and_judge(
     manifests = []
     with OneEngine() as engine:
         for checkpoint, model in checkpoints.items():
-            found, manifest = _evaluate(config, name, rows, checkpoint, model, ledger, engine)
+            who = _sampler(config, rows, model, checkpoints, ledger, engine)
+            found, manifest = _evaluate(config, name, rows, checkpoint, who, ledger)
             results += found
             manifests.append(manifest)
     return results, manifests
@@ -91,13 +92,12 @@ def _evaluate(
     name: str,
     rows: Sequence[Problem],
     checkpoint: str,
-    model: Model,
+    who: tuple[Sampler | ServedSampler, Manifest],
     ledger: Ledger,
-    engine: OneEngine,
 ) -> tuple[list[BenchmarkResult], Manifest]:
     samples = _samples(config, name)
     settings = stated(config.verification)
-    sampler, facts = _sampler(config, rows, model, ledger, engine)
+    sampler, facts = who
     drawn = in_order(rows, sampler.draw(each(rows, range(samples))))
     verdicts = verify.judge(rows, drawn, settings, ledger)
     manifest = {
@@ -106,6 +106,7 @@ def _evaluate(
         "data_fingerprint": problems.fingerprint(to_table(rows, Problem)),
         **facts,
         "engine_notes": list(sampler.notes),
+        "engine_choices": list(sampler.choices),
         "samples": samples,
         "sampling": asdict(_sampling(config)),
         "protocol": protocols.label(config),
@@ -116,16 +117,23 @@ def _evaluate(
 
 
 def _sampler(
-    config: Config, rows: Sequence[Problem], model: Model, ledger: Ledger, engine: OneEngine
+    config: Config,
+    rows: Sequence[Problem],
+    model: Model,
+    checkpoints: Mapping[str, Model],
+    ledger: Ledger,
+    engine: OneEngine,
 ) -> tuple[Sampler | ServedSampler, Manifest]:
     """Who answers, and what a manifest says of it."""
     if isinstance(model, Address):
         served = ServedSampler(model, config, _sampling(config), ledger)
         return served, served.facts()
     renderer = open_renderer(model, config.prompts, config.chat)
-    plugin, version = engine_choice.choose(config.rollout.engine)
-    options = _options(config, renderer, rows, model)
-    setup = Setup(plugin, model, options, _sampling(config), config.seed, config.rollout.watch)
+    context = _context(config, renderer, rows, model)
+    setup, version = choose(config, "evaluate", renderer, model, context, _sampling(config))
+    if config.rollout.adapters:
+        here = [each for each in checkpoints.values() if isinstance(each, Path)]
+        setup = with_base(setup, here)
     return Sampler(setup, renderer, ledger, engine), {
         "model_fingerprint": folders.fingerprint(model),
         "template_fingerprint": renderer.fingerprint(),
@@ -201,9 +209,7 @@ def _sampling(config: Config) -> Sampling:
     return Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
 
 
-def _options(
-    config: Config, renderer: Renderer, rows: Sequence[Problem], folder: Path
-) -> EngineOptions:
+def _context(config: Config, renderer: Renderer, rows: Sequence[Problem], folder: Path) -> int:
     """Room for the longest prompt and all new tokens, as far as the model's context goes."""
     context = context_tokens(folder)
     _, dropped = split_by_room(rows, renderer, context)
@@ -212,10 +218,4 @@ def _options(
             f"problem {dropped[0].problem_id!r} cannot be evaluated: {dropped[0].detail}"
         )
     longest = max(len(renderer.prompt_ids(problem)) for problem in rows)
-    return EngineOptions(
-        dtype=config.model.dtype,
-        max_model_len=min(context, longest + config.evaluation.max_new_tokens),
-        max_sequences=config.rollout.max_sequences,
-        stop_token_ids=renderer.stop_token_ids,
-        batch_invariant=config.rollout.batch_invariant,
-    )
+    return min(context, longest + config.evaluation.max_new_tokens)

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from rasft.config.settings import Config, EngineWatchConfig, RolloutConfig
-from rasft.decoding import determinism, engine_choice
-from rasft.decoding.engine import Completion, Engine, EngineOptions, Request, Sampling, room
+from rasft.config.settings import Config, RolloutConfig
+from rasft.decoding import determinism, layout, probe
+from rasft.decoding.engine import Completion, Engine, Request, Sampling, room
+from rasft.decoding.engine_group import EngineGroup
+from rasft.decoding.hosted_engine import HostedEngine
 from rasft.decoding.one_engine import OneEngine
 from rasft.errors import MachineError
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleRow, SampleSource, sample_key
-from rasft.models import folders
 from rasft.models.renderer import Renderer
 from rasft.models.traits import context_tokens
 from rasft.progress import track
 from rasft.records import Dropped, Problem, Rollout
 from rasft.stages.known_samples import KnownSamples, Name, Wanted
+from rasft.stages.setup import Setup, choose
+
+PROBED = 8  # problems whose samples tell what quantised weights do to log-probs
 
 
 def draw_rollouts(
@@ -46,55 +48,21 @@ def draw_rollouts(
     settings = config.rollout
     context = min(config.data.max_tokens, context_tokens(policy))
     fitting, dropped = split_by_room(problems, renderer, context)
-    plugin, sampler = engine_choice.choose(settings.engine)
-    options = EngineOptions(
-        dtype=config.model.dtype,
-        max_model_len=context,
-        max_sequences=settings.max_sequences,
-        stop_token_ids=renderer.stop_token_ids,
-        batch_invariant=settings.batch_invariant,
-    )
-    if options.batch_invariant:
-        determinism.check_invariance(plugin.NAME, engine_choice.gpu_missing() is None)
-    sampling = Sampling(
+    drawing = Sampling(
         settings.temperature,
         settings.top_p,
         settings.max_new_tokens,
         settings.repetition_penalty,
     )
-    setup = Setup(plugin, policy, options, sampling, config.seed, settings.watch)
+    setup, chosen = choose(config, "rollout", renderer, policy, context, drawing)
     with OneEngine() as engine:
         source = Sampler(setup, renderer, ledger, engine)
         first, all_of_them = _stages(settings)
         drawn = source.draw(each(fitting, first))
         if len(first) < len(all_of_them):
             drawn += source.draw(each(further(drawn), all_of_them[len(first) :]))
-        said = "; ".join([sampler, determinism.statement(options), *source.notes])
-        return in_order(fitting, drawn), dropped, said
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What samples depend on beside the prompts."""
-
-    plugin: Any  # the engine's module
-    policy: Path  # the model folder
-    options: EngineOptions
-    sampling: Sampling
-    run_seed: int
-    watch: EngineWatchConfig
-
-    def source(self) -> SampleSource:
-        """Under which the ledger keeps the samples."""
-        return SampleSource(
-            checkpoint=folders.fingerprint(self.policy),
-            engine=determinism.version(self.plugin, self.options),
-            dtype=self.options.dtype,
-            temperature=self.sampling.temperature,
-            top_p=self.sampling.top_p,
-            repetition_penalty=self.sampling.repetition_penalty,
-            stop_token_ids=self.options.stop_token_ids,
-        )
+        told = [chosen, determinism.statement(setup.options), *source.choices, *source.notes]
+        return in_order(fitting, drawn), dropped, "; ".join(told)
 
 
 class Sampler:
@@ -102,7 +70,18 @@ class Sampler:
 
     def __init__(self, setup: Setup, renderer: Renderer, ledger: Ledger, engine: OneEngine):
         self.setup, self.renderer, self.ledger, self._engine = setup, renderer, ledger, engine
-        self.notes: list[str] = []  # what was not as it should be with the engine
+        self._used: HostedEngine | EngineGroup | None = None
+        self._effect: list[str] = []  # of quantised weights
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not as it should be with the engine."""
+        return [*self._effect, *self._used.notes] if self._used else []
+
+    @property
+    def choices(self) -> list[str]:
+        """How the samples that are new were made, where the config left it open."""
+        return [*layout.statement(self.setup.options), *self._used.choices] if self._used else []
 
     def draw(self, wanted: Sequence[Wanted]) -> list[Rollout]:
         """The wanted rollouts, in no particular order. Raises MachineError as `sample` does."""
@@ -118,8 +97,25 @@ class Sampler:
     def _make(self, missing: Sequence[Wanted]) -> Iterator[Rollout]:
         setup = self.setup
         engine = self._engine.over(setup.plugin, str(setup.policy), setup.options, setup.watch)
-        self.notes = engine.notes
+        self._used = engine
+        if setup.options.quantization and not self._effect:
+            self._effect = [self._measured(missing, engine)]
         yield from sample(missing, self.renderer, engine, setup.sampling, setup.run_seed)
+
+    def _measured(self, missing: Sequence[Wanted], engine: Engine) -> str:
+        """What quantised weights do to the log-probs of some samples: a clause for the report."""
+        setup = self.setup
+        some = {problem.id: (problem, index) for problem, index in missing[::-1]}.values()
+        asked = [
+            Request(self.renderer.prompt_ids(p), seed_of(setup.run_seed, p.id, index), logps=True)
+            for p, index in list(some)[:PROBED]
+        ]
+        drawn = [(asked[place], done) for place, done in engine.generate(asked, setup.sampling)]
+        tokens, mean, largest = probe.effect(str(setup.policy), drawn, setup.options.dtype)
+        return (
+            f"{setup.options.quantization} weights: the log-probs of {tokens} sampled tokens are "
+            f"{mean:.2g} nats from the model's own in the mean, {largest:.2g} at most"
+        )
 
     def _rollout(self, problem_id: str, row: SampleRow) -> Rollout:
         """A sample of the ledger. Its text may have been stored without the prompt's thinking."""

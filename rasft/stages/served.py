@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 from rasft.config.settings import Config
 from rasft.decoding.chat_server import Address, ChatServer, Question, Reply
-from rasft.decoding.engine import Sampling
+from rasft.decoding.engine import SIDE_BY_SIDE, Sampling
 from rasft.ledger import Ledger
 from rasft.ledger.rows import SampleSource, chat_key
 from rasft.models.messages import messages
@@ -29,7 +29,8 @@ class ServedSampler:
     config: Config
     sampling: Sampling
     ledger: Ledger
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()  # a server tells of nothing, as an engine does
+    choices: tuple[str, ...] = ()
 
     def draw(self, wanted: Sequence[Wanted]) -> list[Rollout]:
         """The wanted responses, in no particular order. Raises as `ChatServer` does."""
@@ -75,7 +76,8 @@ class ServedSampler:
     def _make(self, missing: Sequence[Wanted]) -> Iterator[Rollout]:
         questions = [self._question(problem, index) for problem, index in missing]
         with ChatServer(self.address, dict(self.config.chat.switches)) as server:
-            replies = server.ask(questions, self.sampling, self.config.rollout.max_sequences)
+            at_once = self.config.rollout.max_sequences or SIDE_BY_SIDE
+            replies = server.ask(questions, self.sampling, at_once)
             told = track(
                 replies, len(questions), "sampling", "samples", tokens=lambda pair: pair[1].tokens
             )

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 from rasft import plugins
 from rasft.config.chat import ChatConfig
 from rasft.config.settings import PromptConfig
+from rasft.decoding import probe
 from rasft.decoding.chat_server import Address, ChatServer, Question
 from rasft.decoding.engine import Completion, Engine, EngineOptions, Request, Sampling
 from rasft.errors import UserError
@@ -199,6 +200,22 @@ def test_top_p_keeps_the_nucleus_alone(engine, model):
     assert 3 <= len(nucleus) <= 60
     assert drawn <= nucleus
     assert len(drawn) >= 0.9 * len(nucleus)
+
+
+def test_log_probs_are_the_models_own_where_the_engine_says_them(engine, model_folder, tmp_path):
+    """Whatever was asked of the drawing: they are those of the whole softmax."""
+    asked = [Request(prompt, seed, logps=True) for seed, prompt in enumerate(prompts(5))]
+    drawing = replace(PLAIN, temperature=0.8, top_p=0.9, repetition_penalty=1.2)
+    drawn = list(zip(asked, run(engine, asked, drawing), strict=True))
+    if not drawn[0][1].logps:
+        with pytest.raises(UserError, match="does not say the log-probs"):
+            probe.effect(str(model_folder), drawn, "float32")
+        return
+    tokens, mean, largest = probe.effect(str(model_folder), drawn, "float32")
+    assert tokens == sum(len(completion.token_ids) for _, completion in drawn)
+    assert mean <= largest < 1e-3
+    other = tiny_model.build_untied(tmp_path / "other", seed=1)
+    assert probe.effect(str(other), drawn, "float32")[1] > 0.5
 
 
 def test_the_context_bounds_the_response(engine):

@@ -8,10 +8,14 @@ import dataclasses
 import inspect
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 from trl.generation import vllm_generation
 from vllm import LLM, EngineArgs, SamplingParams
+from vllm.config import SchedulerConfig
+from vllm.config.lora import MaxLoRARanks
+from vllm.lora.request import LoRARequest
+from vllm.model_executor.layers.quantization import QuantizationMethods
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.core_client import EngineCoreClient
@@ -44,8 +48,11 @@ def keywords_of(path: Path, call: str) -> set[str]:
 
 engine.torch.cuda.is_available = lambda: True  # what is asked for on a GPU
 known = {field.name for field in dataclasses.fields(EngineArgs)}
-options = EngineOptions(max_model_len=64, stop_token_ids=(1,), max_sequences=2)
-wanted = set(engine._arguments("model", options)) | {
+options = EngineOptions(
+    max_model_len=64, stop_token_ids=(1,), max_sequences=2, quantization="fp8", tensor_parallel=2
+)
+over_base = dataclasses.replace(options, quantization=None, base="base", adapter_rank=8)
+wanted = {*engine._arguments("model", options), *engine._arguments("model", over_base)} | {
     "enable_chunked_prefill",
     "max_num_batched_tokens",
     "kv_cache_memory_bytes",
@@ -64,7 +71,12 @@ drawn = engine.VllmEngine.parameters(
 )
 assert isinstance(drawn, SamplingParams)
 assert drawn.output_kind is RequestOutputKind.FINAL_ONLY
-assert {"finish_reason", "token_ids"} <= parameters(CompletionOutput)
+assert {"finish_reason", "token_ids", "logprobs"} <= parameters(CompletionOutput)
+assert "max_num_seqs" in {field.name for field in dataclasses.fields(SchedulerConfig)}
+assert {"lora_name", "lora_int_id", "lora_path"} <= set(LoRARequest.__struct_fields__)
+assert "lora_request" in parameters(LLM.enqueue)
+assert set(engine.RANKS) <= set(get_args(MaxLoRARanks))
+assert options.quantization in get_args(QuantizationMethods)
 assert {"request_id", "outputs", "finished"} <= parameters(RequestOutput)
 source = Path(inspect.getfile(vllm_generation))
 assert keywords_of(source, "LLM") - {"hf_overrides"} <= known, keywords_of(source, "LLM") - known

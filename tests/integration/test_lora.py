@@ -10,11 +10,13 @@ from peft import PeftModel
 
 from rasft.config.settings import LoraSettings
 from rasft.errors import MachineError, UserError
+from rasft.models import adapters
+from rasft.models.adapters import ADAPTER
 from rasft.models.language_model import load_model
 from rasft.records import TrainingExample
 from rasft.training.launch.launcher import launch
 from rasft.training.loop.saving import save_trained
-from rasft.training.model.lora import ADAPTER, load_quantized, merge_checked
+from rasft.training.model.lora import load_quantized, merge_checked
 from rasft.training.storage.jobs import MODEL, read_job
 from tests.training_jobs import job, open_trainer, quiet
 
@@ -42,6 +44,9 @@ def test_merged_model_and_adapters_say_the_same(trained: Path, base: Path) -> No
         untrained = load_model(base)(input_ids=ids).logits
     assert (merged - expected).abs().max() < 1e-4
     assert (merged - untrained).abs().max() > 0.1
+    assert adapters.base_of(trained / MODEL, [trained / MODEL, base]) == base
+    assert adapters.base_of(base, [base]) is None
+    assert adapters.rank(trained / MODEL) == LORA.rank
 
 
 def test_adapters_alone_are_trained(

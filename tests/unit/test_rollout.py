@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from rasft import plugins
 from rasft.config import files as config_files
@@ -25,6 +27,7 @@ from tests import tiny_model
 
 PROBLEMS = [Problem(id=f"p{i}", prompt=f"What is {i} + 3?", verifier="math") for i in range(5)]
 NO_LEDGER = Ledger(None)
+OPTIONS = EngineOptions("float32", 128, max_sequences=4, stop_token_ids=(2,))
 SAMPLING = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=8)
 
 
@@ -183,9 +186,8 @@ class NoEngine(OneEngine):
 
 
 def sampler(folder: Path, renderer: Renderer, root: Path, engine: OneEngine, **over):
-    options = EngineOptions("float32", 128, max_sequences=4, stop_token_ids=(2,))
     plugin = plugins.load("engines", "transformers")
-    setup = sampling.Setup(plugin, folder, options, SAMPLING, run_seed=1, watch=EngineWatchConfig())
+    setup = sampling.Setup(plugin, folder, OPTIONS, SAMPLING, run_seed=1, watch=EngineWatchConfig())
     return sampling.Sampler(replace(setup, **over), renderer, Ledger(Store(str(root))), engine)
 
 
@@ -202,7 +204,8 @@ def drawn(renderer, folder, tmp_path_factory):
 def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, drawn, tmp_path):
     root, first = drawn
     wanted = sampling.each(PROBLEMS, range(2))
-    shard = sampler(folder, renderer, root, NoEngine())
+    spread = replace(OPTIONS, max_sequences=None, tensor_parallel=4, data_parallel=2)
+    shard = sampler(folder, renderer, root, NoEngine(), options=spread)  # changes no sample
     assert sampling.in_order(PROBLEMS, shard.draw(wanted[1::2])) == first[1::2]
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     with OneEngine() as engine:
@@ -220,6 +223,7 @@ def test_more_samples_and_other_shards_reuse_what_exists(renderer, folder, drawn
         {"sampling": replace(SAMPLING, temperature=0.5)},
         {"sampling": replace(SAMPLING, max_new_tokens=9)},
         {"options": EngineOptions("bfloat16", 128, max_sequences=4, stop_token_ids=(2,))},
+        {"options": replace(OPTIONS, quantization="fp8")},
     ],
     ids=str,
 )
@@ -228,6 +232,33 @@ def test_what_changes_a_sample_finds_none(renderer, folder, drawn, change):
     assert sampler(folder, renderer, drawn[0], NoEngine()).draw(sample)
     with pytest.raises(AssertionError, match="an engine was asked for"):
         sampler(folder, renderer, drawn[0], NoEngine(), **change).draw(sample)
+
+
+class Shifted:
+    """An engine whose log-probs are a quarter of a nat above those of the model."""
+
+    def __init__(self, engine, folder: Path):
+        self.engine, self.model = engine, AutoModelForCausalLM.from_pretrained(folder)
+
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling
+    ) -> Iterator[tuple[int, Completion]]:
+        for index, done in self.engine.generate(requests, sampling):
+            prompt, written = requests[index].prompt_ids, torch.tensor(done.token_ids)
+            with torch.no_grad():
+                logits = self.model(torch.tensor([[*prompt, *done.token_ids]])).logits[0]
+            logps = logits[len(prompt) - 1 : -1].float().log_softmax(dim=1)
+            own = logps.gather(1, written[:, None])[:, 0] + 0.25
+            yield index, replace(done, logps=tuple(own.tolist()))
+
+
+def test_what_quantised_weights_change_is_measured_and_said(renderer, folder, engine, tmp_path):
+    options = EngineOptions("float32", 128, stop_token_ids=(2,), quantization="fp8")
+    source = sampler(folder, renderer, tmp_path, NoEngine(), options=options)
+    said = source._measured(sampling.each(PROBLEMS, range(2)), Shifted(engine, folder))
+    assert said.startswith("fp8 weights: the log-probs of ")
+    assert said.endswith(" nats from the model's own in the mean, 0.25 at most")
+    assert "are 0.25 nats" in said
 
 
 class TestChoice:

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
+from rasft.models.adapters import ADAPTER, name_base
 from rasft.models.language_model import load_tokenizer, save_checked, stop_at
 from rasft.training.loop.trackers import RUNS, event_folder
 from rasft.training.loop.trainer import Trainer
-from rasft.training.model.lora import ADAPTER, merge_checked
+from rasft.training.model.lora import merge_checked
 from rasft.training.model.zero3 import whole_weights
 from rasft.training.storage.example_store import ExampleStore
 from rasft.training.storage.jobs import EXAMPLES, MODEL, TrainingJob
@@ -50,6 +51,7 @@ def _save_merged(
     adapted.save_pretrained(
         adapter, state_dict={f"base_model.model.{name}": value for name, value in weights.items()}
     )
+    name_base(adapter, Path(job.model))
     probe = torch.tensor([ExampleStore(job_dir / EXAMPLES).take([0])[0].input_ids])
     merged = merge_checked(job.model, adapter, probe)
     _save(merged, merged.state_dict(), job, job_dir)

@@ -20,7 +20,6 @@ from rasft.config.settings import LoraSettings
 from rasft.errors import MachineError, UserError
 from rasft.models.language_model import DTYPES, load_model, own_attention
 
-ADAPTER = "adapter"  # the folder of the adapters, beside the merged weights
 TOLERANCE = 1e-3  # of the logits, fp32
 
 
