@@ -26,6 +26,7 @@ UNCHECKED = {
     "apps": 5_000, "taco": 25_443, "code_contests": 13_328,
 }  # fmt: skip
 GENERATED = {"generated_math": 1_000, "generated_code": 1_000, "generated_sums": 1_000}
+OWN = {"id": 7, "prompt": "2+2?", "verifier": "math", "expert_response": "4", "answer": 4.0}
 SAMPLES = {  # plugins whose data is not among the local files: rows with the hub's fields
     "numina_math_cot": (
         "math/train/numina_math_cot.jsonl",
@@ -59,10 +60,8 @@ SAMPLES = {  # plugins whose data is not among the local files: rows with the hu
     "apps": ("code/apps_train.jsonl", contest_rows.APPS),
     "taco": ("code/taco_train.jsonl", contest_rows.TACO),
     "code_contests": ("code/code_contests_train.jsonl", contest_rows.CODE_CONTESTS),
-    "jsonl": (
-        "own.jsonl",
-        [{"id": 7, "prompt": "2+2?", "verifier": "math", "expert_response": "4", "answer": 4.0}],
-    ),
+    "jsonl": ("own.jsonl", [OWN]),
+    "files": ("own.jsonl", [OWN]),
 }
 
 
@@ -82,7 +81,7 @@ def source(tmp_path):
             return Source(options=options, **settings)
         if name in SAMPLES:
             write(tmp_path, *SAMPLES[name])
-            path = {"path": SAMPLES[name][0]} if name == "jsonl" else {}
+            path = {"path": SAMPLES[name][0]} if name in ("jsonl", "files") else {}
             return Source(str(tmp_path), options=path | options, **settings)
         if not DATA:
             pytest.skip("RASFT_DATA_DIR is not set")
@@ -151,7 +150,7 @@ def test_the_real_files_have_the_published_number_of_rows(name):
 def test_every_source_states_its_number_of_rows():
     stated = {name: published(name)[0][1] for name in (*SIZES, *UNCHECKED)}
     assert stated == SIZES | UNCHECKED
-    for name in (*GENERATED, "jsonl"):
+    for name in (*GENERATED, "jsonl", "files"):
         assert not hasattr(plugins.load("datasets", name), "ROWS")
 
 
