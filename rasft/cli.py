@@ -77,21 +77,37 @@ def resolve(config_path: Path) -> None:
 @main.command()
 @click.argument("source", metavar="RUN_OR_FOLDER")
 @click.option("--to", type=click.Path(path_type=Path), required=True, metavar="FOLDER")
+@click.option("--samples", is_flag=True, help="The run's samples instead, as a dataset.")
+@click.option("--inspect", is_flag=True, help="The run's samples instead, as inspect_ai's log.")
 @click.option("--push", metavar="OWNER/NAME", help="Also upload it to this hub repository.")
 @click.option("--public", is_flag=True, help="A repository that --push makes is public.")
-def export(source: str, to: Path, push: str | None, public: bool) -> None:
+def export(
+    source: str, to: Path, samples: bool, inspect: bool, push: str | None, public: bool
+) -> None:
     """Write a run's trained model, with a card of its results, into a folder of its own.
+
+    With --samples it is the run's samples with their verdicts and weights: a dataset of two
+    Parquet files with a card. With --inspect it is the same as a log that inspect_ai views.
 
     \b
     Example:
       rasft export RasftFlow/12 --to model
       rasft export RasftFlow/12 --to model --push owner/name
+      rasft export RasftFlow/12 --to samples --samples --inspect
     """
     from rasft.commands import export as export_command
 
-    click.echo(export_command.export(source, to))
+    if push and inspect and not samples:
+        raise click.UsageError("--push uploads a model or, with --samples, a dataset")
+    if samples or inspect:
+        from rasft.commands import samples as samples_command
+
+        click.echo(samples_command.export(source, to, dataset=samples, log=inspect))
+    else:
+        click.echo(export_command.export(source, to))
     if push:
-        click.echo(export_command.push(to, push, private=not public))
+        kind = "dataset" if samples else "model"
+        click.echo(export_command.push(to, push, private=not public, kind=kind))
 
 
 @main.command()

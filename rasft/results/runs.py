@@ -16,6 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from rasft.config import files as config_files
 from rasft.config.settings import Config
 from rasft.errors import UserError
@@ -131,6 +133,42 @@ def fetch_model(reference: Mapping[str, Any], into: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="rasft-links-") as links:
         load_model(dict(reference), links)  # a local store gives links into itself
         shutil.copytree(links, into)
+
+
+@dataclass(frozen=True)
+class SampledRun:
+    """What a finished run sampled and weighed, as tables of records."""
+
+    id: str
+    config: Config
+    provenance: Mapping[str, Any]
+    sampler: str
+    problems: pa.Table
+    rollouts: pa.Table
+    verdicts: pa.Table
+    groups: pa.Table
+    created: str  # ISO 8601
+
+
+def fetch_samples(run_id: str) -> SampledRun:
+    """The samples of a run. Raises UserError where it has not finished, or sampled nothing."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    if not run.successful:
+        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
+    task = run["end"].task
+    if "rollouts" not in (held := _artifacts(task)):
+        raise UserError(f"run {run.pathspec} holds no 'rollouts': it sampled nothing to train on")
+    names = ("provenance", "problems", "rollouts", "verdicts", "groups")
+    return SampledRun(
+        id=run.pathspec,
+        config=config_files.build(_plain(task["cfg"].data)),
+        sampler=task["sampler"].data if "sampler" in held else "unknown",
+        created=run.created_at.astimezone().isoformat(),
+        **{name: task[name].data for name in names},
+    )
 
 
 def _past(run: Any) -> PastRun | None:
