@@ -321,6 +321,32 @@ def reproduce(
     click.echo(tables_command.reproduce(published_row, ids, tags, own, question))
 
 
+@main.command()
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Keep runs that were active in the last so many days.",
+)
+@click.option("--keep", multiple=True, metavar="RUN", help="Keep this run; may be repeated.")
+@click.option("--yes", is_flag=True, help="Do it; without, only say what would be done.")
+def prune(days: int, keep: tuple[str, ...], yes: bool) -> None:
+    """Remove old runs from the datastore, with their models, cards and data.
+
+    Kept are runs with a tag, champions, runs that were active lately, and what one of these still
+    refers to. A run that has not ended, and was active lately, is never touched.
+
+    \b
+    Example:
+      rasft prune                               says what would go
+      rasft prune --days 90 --keep RasftFlow/12 --yes
+    """
+    from rasft.commands.prune import run_prune
+
+    run_prune(days, keep, yes)
+
+
 main.add_command(ledger)
 
 

@@ -31,6 +31,7 @@ from rasft.tables import from_table
 if os.environ.get("USER", "root") == "root":
     os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root
 
+PRUNED = "pruned"  # the tag of a run that `rasft prune` removes or has removed
 NEWEST = 10  # runs that tell how long tasks take
 NEEDED = ("cfg", "provenance", "results", "manifests", "curve")
 
@@ -54,13 +55,19 @@ def read(ids: Sequence[str] = (), tags: Sequence[str] = ()) -> list[StoredRun]:
 def datastore() -> tuple[str, str | None]:
     """The kind of datastore that runs write to, and its root; None where that is not set."""
     from metaflow import metaflow_config
-    from metaflow.plugins.datastores.local_storage import LocalStorage
 
     kind = str(metaflow_config.DEFAULT_DATASTORE)
     if kind == "local":
-        find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
-        return kind, find(lambda *words: None) or os.path.abspath(".metaflow")
+        return kind, local_root()
     return kind, getattr(metaflow_config, f"DATASTORE_SYSROOT_{kind.upper()}", None)
+
+
+def local_root() -> str:
+    """The folder of the local datastore, and of the local metadata whatever the datastore is."""
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
+    return find(lambda *words: None, create_on_absent=False) or os.path.abspath(".metaflow")
 
 
 PLANNED = ("RasftFlow", "RasftNodesFlow")
@@ -81,7 +88,8 @@ def past(model: str) -> list[PastRun]:
     from metaflow.client.core import namespace
 
     namespace(None)
-    runs = (run for flow in _flows() if flow.id in PLANNED for run in flow)
+    known = (run for flow in _flows() if flow.id in PLANNED for run in flow)
+    runs = (run for run in known if not _is_pruned(run))
     found = [_past(run) for run in islice(filter(_has_started, runs), NEWEST)]
     return [run for run in found if run and run.config.model.path == model]
 
@@ -202,10 +210,13 @@ def _by_id(ids: Sequence[str]) -> Iterator[Any]:
         names = [wanted] if "/" in wanted else [f"{flow.id}/{wanted}" for flow in _flows()]
         for name in names:
             try:
-                yield Run(name)
-                break
+                run = Run(name)
             except MetaflowException:
                 continue
+            if _is_pruned(run):
+                raise UserError(f"run {name} was removed by `rasft prune`")
+            yield run
+            break
         else:
             raise UserError(
                 f"there is no run {wanted!r} in this datastore; run this where the flow ran, or "
@@ -216,13 +227,17 @@ def _by_id(ids: Sequence[str]) -> Iterator[Any]:
 def _by_tag(tags: Sequence[str]) -> Iterator[Any]:
     if tags:
         for flow in _flows():
-            yield from (run for run in flow.runs(*tags) if _trains(run))
+            yield from (run for run in flow.runs(*tags) if _trains(run) and not _is_pruned(run))
 
 
 def _flows() -> list[Any]:
     from metaflow.client.core import Metaflow
 
     return list(Metaflow())
+
+
+def _is_pruned(run: Any) -> bool:
+    return PRUNED in run.user_tags
 
 
 def _trains(run: Any) -> bool:
