@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from rasft.pruning.keeping import RunFacts
 from rasft.pruning.run_store import CARDS, CHECKPOINTS, MODELS, RunStore
+from rasft.results.runs import PRUNED
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,11 @@ def plan(
     for run in stored.own:
         if run not in known:
             held.setdefault(run.partition("/")[0], f"the metadata here do not know the run {run}")
-    leavings = [Leaving(f"run {name}", stored.own.get(name, {})) for name in going]
+    leavings = [
+        Leaving(f"run {run.name}", stored.own.get(run.name, {}))
+        for run in runs
+        if run.name in stored.going and (run.name in stored.own or PRUNED not in run.tags)
+    ]  # a metadata service goes on listing what is long removed
     leavings += [*_models(stored), *_cards(stored), *_checkpoints(stored)]
     data = {
         flow: Leaving(f"data of {flow}", _unused(stored, flow, packages.get(flow, ())))
@@ -149,7 +154,9 @@ def _checkpoints(stored: Stored) -> Iterator[Leaving]:
             continue
         key = str(stored.store.read_json(path).get("key", path))
         about = key.replace(f"{CHECKPOINTS}/artifacts/", f"{CHECKPOINTS}/artifact_metadata/")
-        mine = {each: files[each] for each in files if each.startswith((key, about, path))}
+        own = (path, key, about)
+        inside = tuple(f"{each}{end}" for each in own for end in "/.")
+        mine = {each: files[each] for each in files if each in own or each.startswith(inside)}
         yield Leaving(f"checkpoint of {flow}/{run}", mine)
 
 

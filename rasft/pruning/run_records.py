@@ -44,7 +44,7 @@ def code_packages(kept: Collection[str]) -> dict[str, set[str]]:
 
 def condemn(name: str) -> None:
     """Mark a run as removed: from here on it reads as gone, whatever is left of it."""
-    from metaflow import Run
+    from metaflow.client.core import Run
 
     Run(name).add_tag(PRUNED)
 
@@ -65,7 +65,7 @@ def _times(task: Any) -> Iterator[datetime]:
 
 def _named(run: Any) -> Iterator[str]:
     """The runs that a run's parameters and config name."""
-    from metaflow import Step
+    from metaflow.client.core import Step
     from metaflow.exception import MetaflowException
 
     try:

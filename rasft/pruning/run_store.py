@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Collection, Iterator
+import tempfile
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
-from rasft.errors import UserError
+from rasft.errors import MachineError, UserError
 from rasft.results import runs
 
+OBJECTS_AT_ONCE = 1000  # that S3 removes in one call
 CARDS, MODELS, CHECKPOINTS = "mf.cards", "mf.models/models", "mf.checkpoints/checkpoints"
 _MODEL = re.compile(rb"mf\.models/models/artifacts/([\w.-]+)")
 # Artifacts that can say where a model is: plain values, not tables.
@@ -93,6 +96,9 @@ class RunStore:
             storage_injections,
         )
 
+        if self.kind == "s3":
+            self._remove_objects(list(paths))
+            return
         delete = storage_injections.STORAGE_INJECTIONS_DELETE[self.kind]
         for path in paths:
             delete(self.storage, path)
@@ -108,24 +114,43 @@ class RunStore:
 
     def _top(self) -> list[str]:
         if self.kind == "s3":
-            from metaflow import S3
-
-            with S3(s3root=self.root) as s3:
+            with self._s3() as s3:
                 return [each.url.rstrip("/") for each in s3.list_paths() if not each.exists]
         return [each.path for each in self.storage.list_content([""]) if not each.is_file]
 
     def _objects(self, folder: str) -> dict[str, int]:
-        from metaflow import S3
-
         root = self.root.rstrip("/") + "/"
-        with S3(s3root=root) as s3:
+        with self._s3() as s3:
             listed = s3.list_recursive([f"{folder.rstrip('/')}/"])
             return {each.url.removeprefix(root): each.size or 0 for each in listed}
+
+    def _remove_objects(self, paths: list[str]) -> None:
+        """By S3's own call for many: the package's removes what begins alike, or one at a time."""
+        place = urlsplit(self.root)
+        below = place.path.strip("/")
+        for start in range(0, len(paths), OBJECTS_AT_ONCE):
+            some = paths[start : start + OBJECTS_AT_ONCE]
+            objects = [{"Key": f"{below}/{path}".lstrip("/")} for path in some]
+            client = self.storage.s3_client.client
+            done = client.delete_objects(Bucket=place.netloc, Delete={"Objects": objects})
+            if failed := done.get("Errors"):
+                first = failed[0]
+                raise MachineError(
+                    f"{self.root}: cannot remove {first['Key']}: {first.get('Message')}; "
+                    "mend it and run the same command again"
+                )
+
+    def _s3(self) -> Any:
+        from metaflow.plugins.datatools.s3.s3 import S3
+
+        open_s3: Callable[..., Any] = S3
+        return open_s3(s3root=self.root, tmproot=tempfile.gettempdir())
 
     def _blobs(self, flow: str, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
         from metaflow.datastore.content_addressed_store import ContentAddressedStore
 
-        store = ContentAddressedStore(self.storage.path_join(flow, "data"), self.storage)
+        open_store: Callable[..., Any] = ContentAddressedStore
+        store = open_store(self.storage.path_join(flow, "data"), self.storage)
         yield from store.load_blobs(sorted(keys))
 
     def _remove_empty(self, folder: Path) -> None:

@@ -16,8 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from rasft.config import files as config_files
 from rasft.config.settings import Config
 from rasft.errors import UserError
@@ -33,6 +31,7 @@ if os.environ.get("USER", "root") == "root":
 
 PRUNED = "pruned"  # the tag of a run that `rasft prune` removes or has removed
 NEWEST = 10  # runs that tell how long tasks take
+TRAINED = ("cfg", "problems", "results", "curve")
 NEEDED = ("cfg", "provenance", "results", "manifests", "curve")
 
 
@@ -68,6 +67,38 @@ def local_root() -> str:
 
     find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
     return find(lambda *words: None, create_on_absent=False) or os.path.abspath(".metaflow")
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What a finished run holds, each artifact fetched when it is asked for as an attribute."""
+
+    run: str
+    task: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _artifacts(self.task):
+            raise AttributeError(f"run {self.run} holds no {name!r}")
+        return self.task[name].data
+
+    @property
+    def config(self) -> Config:
+        """The run's config. Raises UserError if it is no longer valid."""
+        return config_files.build(_plain(self.cfg))
+
+
+def artifacts(run_id: str) -> Artifacts:
+    """Of a finished training run. Raises UserError for any other."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    if not run.successful:
+        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
+    task = run["end"].task
+    if missing := [name for name in TRAINED if name not in _artifacts(task)]:
+        raise UserError(f"run {run.pathspec} holds no {missing[0]!r}: it is no run that trained")
+    return Artifacts(run.pathspec, task)
 
 
 PLANNED = ("RasftFlow", "RasftNodesFlow")
@@ -143,42 +174,6 @@ def fetch_model(reference: Mapping[str, Any], into: Path) -> None:
         shutil.copytree(links, into)
 
 
-@dataclass(frozen=True)
-class SampledRun:
-    """What a finished run sampled and weighed, as tables of records."""
-
-    id: str
-    config: Config
-    provenance: Mapping[str, Any]
-    sampler: str
-    problems: pa.Table
-    rollouts: pa.Table
-    verdicts: pa.Table
-    groups: pa.Table
-    created: str  # ISO 8601
-
-
-def fetch_samples(run_id: str) -> SampledRun:
-    """The samples of a run. Raises UserError where it has not finished, or sampled nothing."""
-    from metaflow.client.core import namespace
-
-    namespace(None)
-    (run,) = _by_id([run_id])
-    if not run.successful:
-        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
-    task = run["end"].task
-    if "rollouts" not in (held := _artifacts(task)):
-        raise UserError(f"run {run.pathspec} holds no 'rollouts': it sampled nothing to train on")
-    names = ("provenance", "problems", "rollouts", "verdicts", "groups")
-    return SampledRun(
-        id=run.pathspec,
-        config=config_files.build(_plain(task["cfg"].data)),
-        sampler=task["sampler"].data if "sampler" in held else "unknown",
-        created=run.created_at.astimezone().isoformat(),
-        **{name: task[name].data for name in names},
-    )
-
-
 def _past(run: Any) -> PastRun | None:
     """None for a run that did not get through its first step, or of a config no longer valid."""
     start = run["start"].task
@@ -227,7 +222,7 @@ def _by_id(ids: Sequence[str]) -> Iterator[Any]:
 def _by_tag(tags: Sequence[str]) -> Iterator[Any]:
     if tags:
         for flow in _flows():
-            yield from (run for run in flow.runs(*tags) if _trains(run) and not _is_pruned(run))
+            yield from (run for run in flow.runs(*tags) if not _is_pruned(run) and _trains(run))
 
 
 def _flows() -> list[Any]:

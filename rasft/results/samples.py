@@ -82,12 +82,12 @@ def problem_rows(problems: Sequence[Problem], groups: Sequence[Group]) -> Iterat
             verifier=problem.verifier,
             answer=problem.answer,
             tests=problem.tests,
-            bucket=group and group.bucket,
+            bucket=group.bucket if group else None,
             sampled=group.sampled if group else 0,
             unique=group.unique if group else 0,
             correct=group.correct if group else 0,
-            solvability=group and group.solvability,
-            expert_weight=group and group.expert_weight,
+            solvability=group.solvability if group else None,
+            expert_weight=group.expert_weight if group else None,
         )
 
 
@@ -100,12 +100,12 @@ def _sample(prompt: str, row: Rollout, verdict: Verdict | None, weight: float) -
         finish_reason=row.finish_reason,
         response_tokens=len(row.token_ids),
         seed=row.seed,
-        verifier=verdict and verdict.verifier,
-        verifier_version=verdict and verdict.verifier_version,
-        status=verdict and verdict.status.value,
+        verifier=verdict.verifier if verdict else None,
+        verifier_version=verdict.verifier_version if verdict else None,
+        status=verdict.status.value if verdict else None,
         correct=_is_correct(verdict),
-        extracted=verdict and verdict.answer,
-        detail=verdict and verdict.detail,
+        extracted=verdict.answer if verdict else None,
+        detail=verdict.detail if verdict else None,
         weight=weight,
     )
 

@@ -16,6 +16,7 @@ CONFIGS = [
 ]
 COMMANDS = ["doctor", "resolve", "export", "preflight", "verify", "champion", "plan", "tables"]
 COMMANDS += [
+    "prune",
     "reproduce",
     "ledger",
     "ledger stats",

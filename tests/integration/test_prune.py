@@ -62,13 +62,13 @@ class Place:
         (folder / ".metaflow").mkdir()
         (folder / "flow.py").write_text(FLOW)
 
-    def do(self, *words: str) -> str:
+    def do(self, *words: str, code: int = 0) -> str:
         done = subprocess.run(
             [sys.executable, *words], cwd=self.folder, env=self.environment,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-        return done.stdout
+        assert done.returncode == code, done.stdout[-2000:] + done.stderr[-3000:]
+        return done.stdout + (done.stderr if code else "")
 
     def run(self, *words: str) -> str:
         self.do("flow.py", "--quiet", "run", "--run-id-file", "run.id", *words)
@@ -118,6 +118,9 @@ def test_old_runs_go_and_what_others_need_stays(place: Place) -> None:
     assert len(models) == 1  # the second run goes on from the first one's model
     assert f"of {third}: " in models[0]
 
+    place.do("-c", f"from rasft.pruning.run_records import condemn; condemn({third!r})")
+    begun = place.do("-m", "rasft.cli", "tables", third, code=1)
+    assert f"run {third} was removed by `rasft prune`" in begun
     removed = place.prune("--yes")
     assert {line.removeprefix("removed: ") for line in removed if "removed" in line} == would
     told = place.do("-c", READ, second, "model").splitlines()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
 import pytest
 import sampled
 from stored_runs import run as made_up
@@ -73,6 +74,7 @@ def artifacts(run: StoredRun) -> dict:
         "rollouts": to_table(sampled.ROLLOUTS, Rollout),
         "verdicts": to_table(sampled.VERDICTS, Verdict),
         "groups": to_table(sampled.GROUPS, Group),
+        "responses": pa.table({"benchmark": ["math500"], "text": ["It is 3."]}),
     }
 
 
@@ -148,6 +150,8 @@ def test_samples_load_as_a_dataset(store: Path, tmp_path: Path) -> None:
     assert loaded["correct"][:] == [True, False, None]
     problems = datasets.load_dataset(str(out), "problems", cache_dir=cache)["train"]
     assert problems["expert_response"][:] == [row.expert_response for row in sampled.PROBLEMS]
+    evaluated = datasets.load_dataset(str(out), "evaluation", cache_dir=cache)["train"]
+    assert evaluated["text"][:] == ["It is 3."]
     text = (out / "README.md").read_text()
     for part in (
         "| undecided | 1 |",
