@@ -17,7 +17,7 @@ CONFIG ?= configs/demo.yaml
 # of the ten seconds that a training needs to start, two of the three of a math worker.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-whole test-install lint docs sandbox lock check-locks audit clean
+.PHONY: demo test test-whole test-install lint docs sandbox image lock check-locks audit clean
 
 demo: $(VENV)/.installed
 	@sandbox/install-docker.sh
@@ -27,7 +27,7 @@ demo: $(VENV)/.installed
 # Both environments: the tests try the commands in the one that `make demo` makes.
 test:
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync $(TEST)/.installed $(VENV)/.installed
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync check-locks sandbox lint docs
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync check-locks image lint docs
 	$(TEST_BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 30
 
 test-whole: $(TEST)/.installed sandbox
@@ -49,6 +49,11 @@ docs: $(TEST)/.installed
 sandbox: $(TEST)/.installed
 	@sandbox/install-docker.sh
 	@$(TEST_BIN)/python -m sandbox.image
+
+# The image of the pods in the tests of a cluster: minutes, once for each state of its inputs. Much of
+# it is waiting, so it is made beside the checks and not by a test that holds a worker.
+image: sandbox
+	@PYTHONPATH=.:tests $(TEST_BIN)/python -m integration.cluster.image
 
 lock: $(TEST)/.installed
 	@$(TEST_BIN)/python locks/resolve.py

@@ -77,21 +77,37 @@ def resolve(config_path: Path) -> None:
 @main.command()
 @click.argument("source", metavar="RUN_OR_FOLDER")
 @click.option("--to", type=click.Path(path_type=Path), required=True, metavar="FOLDER")
+@click.option("--samples", is_flag=True, help="The run's samples instead, as a dataset.")
+@click.option("--inspect", is_flag=True, help="The run's samples instead, as inspect_ai's log.")
 @click.option("--push", metavar="OWNER/NAME", help="Also upload it to this hub repository.")
 @click.option("--public", is_flag=True, help="A repository that --push makes is public.")
-def export(source: str, to: Path, push: str | None, public: bool) -> None:
+def export(
+    source: str, to: Path, samples: bool, inspect: bool, push: str | None, public: bool
+) -> None:
     """Write a run's trained model, with a card of its results, into a folder of its own.
+
+    With --samples it is the run's samples with their verdicts and weights: a dataset of two
+    Parquet files with a card. With --inspect it is the same as a log that inspect_ai views.
 
     \b
     Example:
       rasft export RasftFlow/12 --to model
       rasft export RasftFlow/12 --to model --push owner/name
+      rasft export RasftFlow/12 --to samples --samples --inspect
     """
     from rasft.commands import export as export_command
 
-    click.echo(export_command.export(source, to))
+    if push and inspect and not samples:
+        raise click.UsageError("--push uploads a model or, with --samples, a dataset")
+    if samples or inspect:
+        from rasft.commands import samples as samples_command
+
+        click.echo(samples_command.export(source, to, dataset=samples, log=inspect))
+    else:
+        click.echo(export_command.export(source, to))
     if push:
-        click.echo(export_command.push(to, push, private=not public))
+        kind = "dataset" if samples else "model"
+        click.echo(export_command.push(to, push, private=not public, kind=kind))
 
 
 @main.command()
@@ -316,6 +332,32 @@ def reproduce(
 
     question = Question(margin / 100, seed_spread / 100)
     click.echo(tables_command.reproduce(published_row, ids, tags, own, question))
+
+
+@main.command()
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Keep runs that were active in the last so many days.",
+)
+@click.option("--keep", multiple=True, metavar="RUN", help="Keep this run; may be repeated.")
+@click.option("--yes", is_flag=True, help="Do it; without, only say what would be done.")
+def prune(days: int, keep: tuple[str, ...], yes: bool) -> None:
+    """Remove old runs from the datastore, with their models, cards and data.
+
+    Kept are runs with a tag, champions, runs that were active lately, and what one of these still
+    refers to. A run that has not ended, and was active lately, is never touched.
+
+    \b
+    Example:
+      rasft prune                               says what would go
+      rasft prune --days 90 --keep RasftFlow/12 --yes
+    """
+    from rasft.commands.prune import run_prune
+
+    run_prune(days, keep, yes)
 
 
 main.add_command(ledger)

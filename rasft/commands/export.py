@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rasft.errors import UserError
@@ -39,35 +41,46 @@ def export(source: str, to: Path) -> Path:
 
 def export_folder(source: Path, to: Path) -> Path:
     """Copy a model folder, checked before and after. Raises UserError where it cannot be."""
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise UserError(f"{to} is there already: name a new or an empty folder in --to")
-    folders.check(source)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    partial = to.with_name(f".{to.name}.{os.getpid()}.partial")
-    try:
-        shutil.copytree(source, partial)
+    with fresh_folder(to) as partial:
+        folders.check(source)
+        shutil.copytree(source, partial, dirs_exist_ok=True)
         if folders.fingerprint(partial) != folders.fingerprint(source):
             raise UserError(f"{source} changed while it was copied; start again")
+    return to
+
+
+@contextmanager
+def fresh_folder(to: Path) -> Iterator[Path]:
+    """A folder to fill, which stands at `to` once it is whole. Raises UserError where one does."""
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UserError(f"{to} is there already: name a new or an empty folder in --to")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    partial = to.with_name(f".{to.name}.{os.getpid()}.partial")
+    partial.mkdir()
+    try:
+        yield partial
         if to.exists():
             to.rmdir()
         os.rename(partial, to)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return to
 
 
-def push(folder: Path, repository: str, private: bool) -> str:
-    """Upload a model folder to the hub; returns its address. Raises UserError in one sentence."""
+def push(folder: Path, repository: str, private: bool, kind: str = "model") -> str:
+    """Upload a folder to the hub as a model or a dataset; returns its address.
+
+    Raises UserError in one sentence.
+    """
     from huggingface_hub import HfApi
 
     api = HfApi()
     try:
-        address = api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(folder_path=folder, repo_id=repository)
+        address = api.create_repo(repository, private=private, exist_ok=True, repo_type=kind)
+        api.upload_folder(folder_path=folder, repo_id=repository, repo_type=kind)
     except Exception as error:  # the hub client raises many classes, all of them this
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"cannot push {folder} to {repository!r}: {reason}; "
-            "log in with `hf auth login`, check the name owner/model and the connection"
+            "log in with `hf auth login`, check the name owner/{kind} and the connection"
         ) from None
     return str(address)

@@ -29,7 +29,9 @@ from rasft.tables import from_table
 if os.environ.get("USER", "root") == "root":
     os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root
 
+PRUNED = "pruned"  # the tag of a run that `rasft prune` removes or has removed
 NEWEST = 10  # runs that tell how long tasks take
+TRAINED = ("cfg", "problems", "results", "curve")
 NEEDED = ("cfg", "provenance", "results", "manifests", "curve")
 
 
@@ -52,13 +54,51 @@ def read(ids: Sequence[str] = (), tags: Sequence[str] = ()) -> list[StoredRun]:
 def datastore() -> tuple[str, str | None]:
     """The kind of datastore that runs write to, and its root; None where that is not set."""
     from metaflow import metaflow_config
-    from metaflow.plugins.datastores.local_storage import LocalStorage
 
     kind = str(metaflow_config.DEFAULT_DATASTORE)
     if kind == "local":
-        find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
-        return kind, find(lambda *words: None) or os.path.abspath(".metaflow")
+        return kind, local_root()
     return kind, getattr(metaflow_config, f"DATASTORE_SYSROOT_{kind.upper()}", None)
+
+
+def local_root() -> str:
+    """The folder of the local datastore, and of the local metadata whatever the datastore is."""
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
+    return find(lambda *words: None, create_on_absent=False) or os.path.abspath(".metaflow")
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What a finished run holds, each artifact fetched when it is asked for as an attribute."""
+
+    run: str
+    task: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _artifacts(self.task):
+            raise AttributeError(f"run {self.run} holds no {name!r}")
+        return self.task[name].data
+
+    @property
+    def config(self) -> Config:
+        """The run's config. Raises UserError if it is no longer valid."""
+        return config_files.build(_plain(self.cfg))
+
+
+def artifacts(run_id: str) -> Artifacts:
+    """Of a finished training run. Raises UserError for any other."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    if not run.successful:
+        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
+    task = run["end"].task
+    if missing := [name for name in TRAINED if name not in _artifacts(task)]:
+        raise UserError(f"run {run.pathspec} holds no {missing[0]!r}: it is no run that trained")
+    return Artifacts(run.pathspec, task)
 
 
 PLANNED = ("RasftFlow", "RasftNodesFlow")
@@ -79,7 +119,8 @@ def past(model: str) -> list[PastRun]:
     from metaflow.client.core import namespace
 
     namespace(None)
-    runs = (run for flow in _flows() if flow.id in PLANNED for run in flow)
+    known = (run for flow in _flows() if flow.id in PLANNED for run in flow)
+    runs = (run for run in known if not _is_pruned(run))
     found = [_past(run) for run in islice(filter(_has_started, runs), NEWEST)]
     return [run for run in found if run and run.config.model.path == model]
 
@@ -164,10 +205,13 @@ def _by_id(ids: Sequence[str]) -> Iterator[Any]:
         names = [wanted] if "/" in wanted else [f"{flow.id}/{wanted}" for flow in _flows()]
         for name in names:
             try:
-                yield Run(name)
-                break
+                run = Run(name)
             except MetaflowException:
                 continue
+            if _is_pruned(run):
+                raise UserError(f"run {name} was removed by `rasft prune`")
+            yield run
+            break
         else:
             raise UserError(
                 f"there is no run {wanted!r} in this datastore; run this where the flow ran, or "
@@ -178,13 +222,17 @@ def _by_id(ids: Sequence[str]) -> Iterator[Any]:
 def _by_tag(tags: Sequence[str]) -> Iterator[Any]:
     if tags:
         for flow in _flows():
-            yield from (run for run in flow.runs(*tags) if _trains(run))
+            yield from (run for run in flow.runs(*tags) if not _is_pruned(run) and _trains(run))
 
 
 def _flows() -> list[Any]:
     from metaflow.client.core import Metaflow
 
     return list(Metaflow())
+
+
+def _is_pruned(run: Any) -> bool:
+    return PRUNED in run.user_tags
 
 
 def _trains(run: Any) -> bool:

@@ -22,6 +22,7 @@ CELL = ("heldout_math", "trained")
 SMALL = """
 extends: demo
 name: small
+model: {dtype: float32}
 data:
   datasets:
     - {name: generated_math, limit: 12, options: {steps: {1: 1}}}

@@ -1,15 +1,19 @@
 """`rasft tables` on real Metaflow runs with made-up results: by id and tag, finished and failed."""
 
+import json
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import datasets
+import pyarrow as pa
 import pytest
+import sampled
 from stored_runs import run as made_up
 
-from rasft.records import BenchmarkResult
+from rasft.records import BenchmarkResult, Group, Problem, Rollout, Verdict
 from rasft.results.cells import StoredRun
 from rasft.tables import to_table
 
@@ -65,6 +69,12 @@ def artifacts(run: StoredRun) -> dict:
         "results": to_table(run.results, BenchmarkResult),
         "manifests": run.manifests,
         "curve": None,
+        "sampler": "an engine",
+        "problems": to_table(sampled.PROBLEMS, Problem),
+        "rollouts": to_table(sampled.ROLLOUTS, Rollout),
+        "verdicts": to_table(sampled.VERDICTS, Verdict),
+        "groups": to_table(sampled.GROUPS, Group),
+        "responses": pa.table({"benchmark": ["math500"], "text": ["It is 3."]}),
     }
 
 
@@ -120,3 +130,36 @@ def test_a_published_row_is_set_against_ours(store: Path) -> None:
     assert "differs" in shown
     assert "Not comparable because base model is 'Qwen/Qwen2.5-Math-1.5B' there" in shown
     assert "One seed cannot show how seeds differ" in shown
+
+
+def run_ids(store: Path) -> list[str]:
+    """The runs of the store, the finished one first."""
+    folder = store / ".metaflow" / "MadeUpFlow"
+    return sorted(path.name for path in folder.iterdir() if path.name.isdigit())
+
+
+def test_samples_load_as_a_dataset(store: Path, tmp_path: Path) -> None:
+    finished, failed = run_ids(store)
+    out = tmp_path / "out"
+    assert (
+        tables(store, "export", finished, "--samples", "--inspect", "--to", str(out)) == f"{out}\n"
+    )
+    cache = str(tmp_path / "cache")
+    loaded = datasets.load_dataset(str(out), cache_dir=cache)["train"]
+    assert loaded["response"][:] == [row.text for row in sampled.ROLLOUTS]
+    assert loaded["correct"][:] == [True, False, None]
+    problems = datasets.load_dataset(str(out), "problems", cache_dir=cache)["train"]
+    assert problems["expert_response"][:] == [row.expert_response for row in sampled.PROBLEMS]
+    evaluated = datasets.load_dataset(str(out), "evaluation", cache_dir=cache)["train"]
+    assert evaluated["text"][:] == ["It is 3."]
+    text = (out / "README.md").read_text()
+    for part in (
+        "| undecided | 1 |",
+        f"MadeUpFlow/{finished}",
+        "d" * 64,
+        "licence of each dataset",
+    ):
+        assert part in text
+    (log,) = out.glob("*.json")
+    assert json.loads(log.read_text())["eval"]["run_id"] == f"MadeUpFlow/{finished}"
+    assert "has not finished" in tables(store, "export", failed, "--samples", "--to", "other")

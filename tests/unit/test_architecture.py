@@ -21,7 +21,7 @@ SOURCES = sorted(
 CONFINED = {
     "vllm": ("rasft/engines/vllm.py",),
     "trl": ("rasft/training/reinforcement/program.py",),
-    "metaflow": ("flows/", "rasft/results/runs.py"),
+    "metaflow": ("flows/", "rasft/pruning/", "rasft/results/runs.py"),
 }
 
 # Rooms from the ground up: a module imports from its own room and from the floors below it.
@@ -38,7 +38,7 @@ FLOORS = (
     ),
     ("rasft.answers", "rasft.config", "sandbox"),
     ("rasft.data", "rasft.method", "rasft.models", "rasft.results", "rasft.verifiers"),
-    ("rasft.decoding", "rasft.generated", "rasft.machine", "rasft.report"),
+    ("rasft.decoding", "rasft.generated", "rasft.machine", "rasft.pruning", "rasft.report"),
     ("rasft.training.model", "rasft.training.storage"),
     ("rasft.benchmarks", "rasft.datasets", "rasft.engines", "rasft.ledger", "rasft.retraining"),
     ("rasft.training.loop",),

@@ -1,0 +1,1 @@
+"""Which stored runs may go, what they leave behind, and its removal."""
