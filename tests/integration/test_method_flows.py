@@ -1,6 +1,10 @@
 """The flows beside RASFT's, on a model of random weights: real steps, seconds each."""
 
+import asyncio
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -16,6 +20,7 @@ from rasft.records import EXPERT, BenchmarkResult, CellResult, MethodResult, Tra
 from rasft.results import result_table, runs, table_text
 from rasft.tables import from_table
 
+WATCH = [sys.executable, "-m", "rasft.cli", "watch"]
 FLOWS = Path(__file__).parents[2] / "flows"
 TINY = """
 extends: demo
@@ -54,9 +59,46 @@ def write(name: str, text: str, folder: Path) -> str:
     return name
 
 
+async def run_watched(flow: str, config: str) -> tuple[Run, subprocess.CompletedProcess[str]]:
+    """The run, and what `rasft watch` said while it was going on."""
+    with Runner(str(FLOWS / flow), show_output=False, config=[("cfg", config)]) as runner:
+        running = await runner.async_run()
+        name = running.run.pathspec
+        watch = subprocess.Popen(
+            [*WATCH, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        await running.wait()
+        assert running.status == "successful", running.stderr[-3000:]
+        said = watch.communicate(timeout=120)
+    namespace(None)
+    return Run(name), subprocess.CompletedProcess(watch.args, watch.returncode, *said)
+
+
 @pytest.fixture(scope="module")
-def trained(workplace: Path) -> Run:
-    return finish("sft_flow.py", "tiny.yaml")
+def followed(workplace: Path) -> tuple[Run, subprocess.CompletedProcess[str]]:
+    return asyncio.run(run_watched("sft_flow.py", "tiny.yaml"))
+
+
+@pytest.fixture(scope="module")
+def trained(followed: tuple[Run, subprocess.CompletedProcess[str]]) -> Run:
+    return followed[0]
+
+
+def test_a_run_is_watched_until_it_ends(followed) -> None:
+    run, watch = followed
+    assert (watch.returncode, watch.stderr) == (0, "")
+    *lines, last = watch.stdout.splitlines()
+    assert any(re.match(r"\d+ s: \w+.* tasks done", line) for line in lines), lines
+    assert last.startswith(f"{run.pathspec} succeeded after ")
+    assert "12 samples made" in last
+
+
+def test_a_run_that_is_over_is_not_watched(trained: Run) -> None:
+    over = subprocess.run([*WATCH, trained.pathspec], capture_output=True, text=True)
+    assert over.returncode == 1
+    assert over.stderr.startswith(f"Error: run {trained.pathspec} has finished: rasft tables")
+    gone = subprocess.run([*WATCH, "SftFlow/1"], capture_output=True, text=True)
+    assert gone.stderr.startswith("Error: there is no run 'SftFlow/1'")
 
 
 def test_sft_trains_on_each_expert_and_evaluates_both_models(workplace: Path, trained: Run) -> None:
@@ -87,34 +129,68 @@ def test_rl_says_when_every_reward_is_zero(workplace: Path) -> None:
     assert "![Training](training.png)" in report
 
 
+OWN = Path(__file__).parents[1] / "own_plugins"  # a plugin of each kind
 COMPARE = """
-verification: {math: {workers: 1}}
-rollout: {samples_per_problem: 2, max_new_tokens: 4}
+plugins: [plugins_of_mine]
+data: {datasets: [{name: asked, limit: 8}], near_duplicates: null}
+prompts: {yesno: {}}
+rollout: {engine: renamed, samples_per_problem: 2, max_new_tokens: 4}
+evaluation: {benchmarks: [{name: held_out_questions, limit: 3, samples: 2}]}
 comparison:
   seeds: [2]
   methods:
     osw_ft: {}
+    focal: {}
     broken: {training: {method: dft, learning_rate: 1.0e+30, warmup_steps: 0}}
 """
 
 
-def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path) -> None:
+@pytest.fixture(scope="module")
+def compared(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Loss, dataset, verifier, engine and benchmark are files of the user's own, gone by now."""
+    mine = workplace / "plugins_of_mine"
+    shutil.copytree(OWN, mine, ignore=shutil.ignore_patterns("__pycache__"))
     run = finish("compare_flow.py", write("compare.yaml", COMPARE, workplace))
+    mine.rename(tmp_path_factory.mktemp("moved") / "away")
+    return run
+
+
+def test_plugins_of_the_users_own_made_every_cell(compared: Run) -> None:
+    task = compared["end"].task
+    cells = {c.method: c for c in from_table(task["cells"].data, CellResult)}
+    assert set(task["cfg"].data["plugins"]) == {
+        path.relative_to(OWN).as_posix() for path in OWN.rglob("*.py")
+    }
+    manifests = task["manifests"].data
+    versions = {manifest["verifiers"]["yesno"] for manifest in manifests}
+    assert [re.fullmatch(r"1 [0-9a-f]{16}", version) is not None for version in versions] == [True]
+    results = from_table(task["results"].data, MethodResult)
+    assert {row.problem_id.split("/")[0] for row in results} == {"held_out_questions"}
+    (config,) = {cell.config for cell in cells.values() if cell.method == "focal"}
+    assert json.loads(config)["rollout"]["engine"] == "renamed"
+    assert cells["focal"].steps == 2
+    assert cells["focal"].fingerprint not in ("", cells["osw_ft"].fingerprint)
+
+
+def test_compare_joins_every_cell_and_tells_of_those_that_failed(
+    workplace: Path, compared: Run
+) -> None:
+    run = compared
     task = run["end"].task
     cells = {(c.method, c.seed): c for c in from_table(task["cells"].data, CellResult)}
-    assert set(cells) == {("osw_ft", 2), ("broken", 2)}
+    assert set(cells) == {("osw_ft", 2), ("focal", 2), ("broken", 2)}
     assert cells["osw_ft", 2].failure is None
     assert "training stopped before step 2" in str(cells["broken", 2].failure)
     results = from_table(task["results"].data, MethodResult)
     rows = {(row.method, row.seed) for row in results}
-    assert rows == {("base", 2), ("osw_ft", 2)}
+    assert rows == {("base", 2), ("osw_ft", 2), ("focal", 2)}
     report = (workplace / task["report_path"].data).read_text()
-    assert "2 cells, 1 failed" in report
+    assert "3 cells, 1 failed" in report
     stored = runs.read([run.pathspec])
     assert [each.failure is None for each in stored] == [c.failure is None for c in cells.values()]
     rebuilt = table_text.markdown(result_table.build(stored, result_table.plan(stored)))
     assert rebuilt == task["table"].data
-    for part in ("| base ", "| osw_ft ", "| dft "):
+    for part in ("| base ", "| osw_ft ", "| focal ", "| dft "):
         assert part in rebuilt
 
 
