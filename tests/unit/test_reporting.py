@@ -166,8 +166,8 @@ def test_worse_and_not_told_apart_are_said() -> None:
         accuracy.accuracies(rows, SETTINGS, 0), accuracy.differences(rows, SETTINGS, 0)
     )
     assert re.fullmatch(
-        r"\*\*math500\*\*: the trained model is worse than the base model \(-[\d.]+ points \[.*\]\) "
-        r"and not told apart from the warmed-up model \([-+][\d.]+ points \[.*\]\)\.",
+        r"\*\*math500\*\*: the trained model is worse than the base model \(-[\d.]+ points "
+        r"\[.*\]\) and not told apart from the warmed-up model \([-+][\d.]+ points \[.*\]\)\.",
         told[0],
     )
     assert told[1] == "**few**: 4 problems are too few to tell models apart."
