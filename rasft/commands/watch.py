@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections import Counter
@@ -48,7 +49,7 @@ def _table(looks: Iterator[RunNow]) -> Iterator[RunNow]:
     """Draw each look over the one before."""
     height = 0
     for now in looks:
-        lines = [line[: click.get_terminal_size()[0] - 1] for line in table(now)]
+        lines = [line[: shutil.get_terminal_size().columns - 1] for line in table(now)]
         sys.stdout.write((UP_AND_CLEAR.format(height) if height else "") + "\n".join(lines) + "\n")
         sys.stdout.flush()
         height = len(lines)
@@ -82,7 +83,7 @@ def table(now: RunNow) -> list[str]:
     for step in dict.fromkeys(task.step for task in now.tasks):
         tasks = [task for task in now.tasks if task.step == step]
         rows += [f"  {step:<10} {_state(tasks)}", *(f"    {t.line}" for t in tasks if t.line)]
-    return [*rows, f"  {_counts(now)}"]
+    return [*rows, f"  {_verdicts(now)}", f"  {_work(now)}"]
 
 
 def _state(tasks: list[TaskNow]) -> str:
@@ -92,9 +93,15 @@ def _state(tasks: list[TaskNow]) -> str:
 
 
 def _counts(now: RunNow) -> str:
-    """Verdicts so far, and what came from the ledger."""
-    verdicts = ", ".join(f"{count} {status}" for status, count in now.verdicts.most_common())
-    made = ", ".join(
-        f"{now.made[kind]} {kind} made, {now.reused[kind]} from the ledger" for kind in now.made
-    )
-    return f"verdicts: {verdicts or 'none yet'}; {made or 'nothing made yet'}"
+    return f"{_verdicts(now)}; {_work(now)}"
+
+
+def _verdicts(now: RunNow) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in now.verdicts.most_common())
+    return f"rollouts judged: {counts or 'none yet'}"
+
+
+def _work(now: RunNow) -> str:
+    """What the tasks that are done have made, and what they found in the ledger."""
+    kinds = [f"{kind} {now.made[kind]} + {now.reused[kind]}" for kind in now.made]
+    return f"made + from the ledger: {', '.join(kinds) or 'nothing yet'}"

@@ -86,7 +86,8 @@ class Watched:
     def _finished(self, task: Any, step: str) -> TaskNow:
         seconds = (task.finished_at - task.created_at).total_seconds()
         if not task.successful:
-            return TaskNow(step, "failed", seconds, str(task.exception or "").strip()[-200:])
+            said = str(task.exception or "").strip().splitlines()
+            return TaskNow(step, "failed", seconds, said[-1] if said else "")
         held = {artifact.id for artifact in task}
         if step == "verify" and "verdicts" in held:
             self._verdicts.update(task["verdicts"].data["status"].to_pylist())

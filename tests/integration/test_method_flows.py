@@ -90,7 +90,7 @@ def test_a_run_is_watched_until_it_ends(followed) -> None:
     *lines, last = watch.stdout.splitlines()
     assert any(re.match(r"\d+ s: \w+.* tasks done", line) for line in lines), lines
     assert last.startswith(f"{run.pathspec} succeeded after ")
-    assert "12 samples made" in last
+    assert "samples 12 + 0" in last
 
 
 def test_a_run_that_is_over_is_not_watched(trained: Run) -> None:
@@ -278,3 +278,5 @@ def test_a_model_that_is_not_there_is_one_message_before_any_is_loaded(workplace
         assert r.status == "failed"
         assert "there is no run 'SftFlow/1' in this datastore" in r.stdout + r.stderr
         assert "Traceback" not in r.stdout + r.stderr
+        over = subprocess.run([*WATCH, r.run.pathspec], capture_output=True, text=True)
+    assert f"run {r.run.pathspec} is not going on: it failed: start: " in over.stderr
