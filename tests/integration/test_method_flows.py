@@ -1,6 +1,5 @@
 """The flows beside RASFT's, on a model of random weights: real steps, seconds each."""
 
-import asyncio
 import json
 import os
 import re
@@ -8,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,24 +59,22 @@ def write(name: str, text: str, folder: Path) -> str:
     return name
 
 
-async def run_watched(flow: str, config: str) -> tuple[Run, subprocess.CompletedProcess[str]]:
-    """The run, and what `rasft watch` said while it was going on."""
-    with Runner(str(FLOWS / flow), show_output=False, config=[("cfg", config)]) as runner:
-        running = await runner.async_run()
-        name = running.run.pathspec
-        watch = subprocess.Popen(
-            [*WATCH, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        await running.wait()
-        assert running.status == "successful", running.stderr[-3000:]
-        said = watch.communicate(timeout=120)
-    namespace(None)
-    return Run(name), subprocess.CompletedProcess(watch.args, watch.returncode, *said)
-
-
 @pytest.fixture(scope="module")
 def followed(workplace: Path) -> tuple[Run, subprocess.CompletedProcess[str]]:
-    return asyncio.run(run_watched("sft_flow.py", "tiny.yaml"))
+    """A run, and what `rasft watch` said while it was going on."""
+    told = workplace / "id"
+    words = ["--config", "cfg", "tiny.yaml", "run", "--run-id-file", str(told)]
+    flow = subprocess.Popen(
+        [sys.executable, str(FLOWS / "sft_flow.py"), *words], stdout=subprocess.DEVNULL
+    )
+    while not (told.is_file() and told.read_text()):
+        assert flow.poll() is None
+        time.sleep(0.2)
+    name = f"SftFlow/{told.read_text()}"
+    watch = subprocess.run([*WATCH, name], capture_output=True, text=True)
+    assert flow.wait() == 0
+    namespace(None)
+    return Run(name), watch
 
 
 @pytest.fixture(scope="module")
