@@ -21,6 +21,7 @@ from rasft.config.settings import Config as RunConfig
 from rasft.errors import RasftError, UserError
 from rasft.models import sources
 from rasft.report import reporting
+from rasft.results import live_notes
 
 PACKAGES = (flows, rasft, sandbox)  # imported here so that Metaflow ships them
 
@@ -54,9 +55,10 @@ class StepError(MetaflowException):
 
 @user_step_decorator
 def plain_errors(step_name, flow, inputs, attributes):
-    """Turn the project's errors into messages without a traceback."""
+    """Turn the project's errors into messages without a traceback; leave notes on the progress."""
     try:
-        yield
+        with live_notes.of_task(current.pathspec):
+            yield
     except RasftError as error:
         raise StepError(str(error)) from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rasft.commands.ledger import ledger
+from rasft.commands.watch import watch
 from rasft.config import files as config_files
 from rasft.config.verification import VerificationConfig
 from rasft.errors import RasftError
@@ -404,6 +405,7 @@ def prune(days: int, keep: tuple[str, ...], yes: bool) -> None:
 
 
 main.add_command(ledger)
+main.add_command(watch)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Progress of a long loop: a bar on a terminal, else one line every few seconds.
 
-A bar's carriage returns become one endless line in a log file, hence the plain lines.
+A bar's carriage returns become one endless line in a log file, hence the plain lines. The last
+line is also left where `RASFT_PROGRESS` says, for who watches a task whose log is not there yet.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -58,12 +61,21 @@ def _lines(
         if now - told >= SECONDS_BETWEEN_LINES or done == total:
             told = now
             speed = f"{_speed(amount, now - start)} {'tokens' if tokens else unit}/s"
-            print(
-                line(f"{label}: {done}/{total} {unit}, {speed}", done, total, now - start),
-                file=sys.stderr,
-                flush=True,
-            )
+            text = line(f"{label}: {done}/{total} {unit}, {speed}", done, total, now - start)
+            print(text, file=sys.stderr, flush=True)
+            leave(text)
         yield item
+
+
+def leave(text: str) -> None:
+    """Put the line where `RASFT_PROGRESS` names a file, if it does; whole, or not at all."""
+    if not (path := os.environ.get("RASFT_PROGRESS")):
+        return
+    with contextlib.suppress(OSError):  # what cannot be watched is done all the same
+        partial = f"{path}.{os.getpid()}"
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(partial, path)
 
 
 def line(text: str, done: int, total: int, seconds: float) -> str:

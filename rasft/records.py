@@ -218,6 +218,8 @@ class TrainingStep:
     peak_memory_bytes: int  # of the main process, since it started
     mean_ratio: float | None = None  # rasft: the clipped rho
     ratio_clip_share: float | None = None  # rasft: sequences whose rho met a clip
+    expert_nll: float | None = None  # as nll, of the expert sequences; None where there were none
+    own_nll: float | None = None  # as nll, of the policy's own
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,12 @@ from rasft.results.accuracy import Accuracy
 
 NEVER, SOMETIMES, ALWAYS = CLASSES
 _SERIES = (GREY, BLUE, RED, GREEN)
+_WHOLE = (("nll", BLUE, "NLL (nats per token)"),)
+_PARTS = (
+    ("expert_nll", BLUE, "NLL, expert sequences"),
+    ("own_nll", GREEN, "NLL, own sequences"),
+    ("nll", GREY, "NLL, all"),
+)
 
 
 def solvability_class(group: Group) -> str:
@@ -68,13 +74,16 @@ def weights(groups: Sequence[Group]) -> bytes:
     return picture.png()
 
 
-def curve(steps: Sequence[Mapping[str, float]], title: str) -> bytes:
-    """The weighted loss and the plain negative log-likelihood over optimizer steps."""
+def curve(steps: Sequence[Mapping[str, Any]], title: str) -> bytes:
+    """The weighted loss and the plain negative log-likelihood over optimizer steps, that of expert
+    sequences and of the policy's own apart where both were trained on."""
 
     picture = Picture(title, height=4.5)
     axes = picture.axes
     x = [row["step"] for row in steps]
-    axes.plot(x, [row["nll"] for row in steps], color=_SERIES[1], label="NLL (nats per token)")
+    for name, colour, label in _PARTS if has_own(steps) else _WHOLE:
+        points = [(row["step"], row[name]) for row in steps if row.get(name) is not None]
+        axes.plot(*zip(*points, strict=True), color=colour, label=label)
     axes.set_xlabel("optimizer step")
     axes.set_ylabel("NLL, nats per token")
     other = axes.twinx()
@@ -84,6 +93,11 @@ def curve(steps: Sequence[Mapping[str, float]], title: str) -> bytes:
     lines = [*axes.get_lines(), *other.get_lines()]
     _legend(axes, lines, [line.get_label() for line in lines])
     return picture.png()
+
+
+def has_own(steps: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a curve tells of the policy's own sequences; those of older versions do not."""
+    return any(row.get("own_nll") is not None for row in steps)
 
 
 def rewards(steps: Sequence[Mapping[str, float]], title: str) -> bytes:

@@ -19,7 +19,7 @@ from rasft.config.settings import Config
 from rasft.method.posterior import Stop
 from rasft.method.routing import UNVERIFIED
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
-from rasft.report import plots, run_pictures
+from rasft.report import plots, run_pictures, training_part, upshot
 from rasft.report.canvas import CLASSES
 from rasft.results import outcomes
 from rasft.results.accuracy import Accuracy, Difference
@@ -83,8 +83,11 @@ def of_run(config: Config, run: Any) -> RunResults:
 
 
 def sections(results: RunResults) -> list[Section]:
-    """The report, most wanted first."""
-    found = [Section("Accuracy", _accuracy_text(results), plots.accuracy(results.accuracies))]
+    """The report: what came of the run, then what explains it."""
+    found = [
+        Section("What came of it", upshot.text(results)),
+        Section("Accuracy", _accuracy_text(results), plots.accuracy(results.accuracies)),
+    ]
     if any(group.sampled for group in results.groups):
         solvability = plots.solvability(results.groups)
         text = "\n\n".join([_solvability_text(results), *_adaptive_text(results.stops)])
@@ -92,7 +95,8 @@ def sections(results: RunResults) -> list[Section]:
             Section("Solvability", text, solvability),
             Section("Weights", _weights_text(results), plots.weights(results.groups)),
         ]
-    found.append(Section("Training", _training_text(results), _training_picture(results.curve)))
+    method = results.config.training.method
+    found.append(Section("Training", *training_part.of(method, results.curve)))
     if results.warmup_curve:
         text = "The short expert stage before the round."
         found.append(Section("Warm-up", text, plots.curve(results.warmup_curve, "Warm-up")))
@@ -246,27 +250,6 @@ def _weights_text(results: RunResults) -> str:
         )
     return f"Weighting variant: `{results.config.weighting.variant}`.\n\n" + markdown_table(
         ["bucket", "problems", "mean expert weight", "own solutions", "mean own weight"], rows
-    )
-
-
-def _training_picture(curve: Sequence[Mapping[str, float]]) -> bytes:
-    if curve and "reward" in curve[0]:
-        return plots.rewards(curve, "Training")
-    return plots.curve(curve, "Training")
-
-
-def _training_text(results: RunResults) -> str:
-    if not results.curve:
-        return "No optimizer step was taken."
-    first, last = results.curve[0], results.curve[-1]
-    if "reward" in first:
-        return (
-            f"Method `{results.config.training.method}`, {len(results.curve)} optimizer steps; "
-            f"mean reward {first['reward']:.3f} at the first, {last['reward']:.3f} at the last."
-        )
-    return (
-        f"Method `{results.config.training.method}`, {len(results.curve)} optimizer steps; plain "
-        f"negative log-likelihood {first['nll']:.3f} at the first, {last['nll']:.3f} at the last."
     )
 
 

@@ -61,12 +61,21 @@ def datastore() -> tuple[str, str | None]:
     return kind, getattr(metaflow_config, f"DATASTORE_SYSROOT_{kind.upper()}", None)
 
 
+def find(run_id: str) -> Any:
+    """The run of this id, whoever made it. Raises UserError where there is none."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    return run
+
+
 def local_root() -> str:
     """The folder of the local datastore, and of the local metadata whatever the datastore is."""
     from metaflow.plugins.datastores.local_storage import LocalStorage
 
-    find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
-    return find(lambda *words: None, create_on_absent=False) or os.path.abspath(".metaflow")
+    find_root: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
+    return find_root(lambda *words: None, create_on_absent=False) or os.path.abspath(".metaflow")
 
 
 @dataclass(frozen=True)
@@ -89,10 +98,7 @@ class Artifacts:
 
 def artifacts(run_id: str) -> Artifacts:
     """Of a finished training run. Raises UserError for any other."""
-    from metaflow.client.core import namespace
-
-    namespace(None)
-    (run,) = _by_id([run_id])
+    run = find(run_id)
     if not run.successful:
         raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
     task = run["end"].task
@@ -151,10 +157,7 @@ def fetch_trained(run_id: str, into: Path) -> TrainedRun:
 
 def require_trained(run_id: str) -> Any:
     """The last task of a run that trained a model. Raises UserError if it did not."""
-    from metaflow.client.core import namespace
-
-    namespace(None)
-    (run,) = _by_id([run_id])
+    run = find(run_id)
     if not run.successful:
         raise UserError(f"run {run.pathspec} has not succeeded: it has no model")
     task = run["end"].task
@@ -274,7 +277,7 @@ def _stored(run: Any) -> list[StoredRun]:
 
 def _failed(run: Any) -> StoredRun:
     """What is known of a run whose end was not reached; Metaflow calls such a run unfinished."""
-    message = _first_line(run)
+    message = first_message(run)
     if message is None:
         raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
     start = run["start"].task if _has_started(run) else None
@@ -283,7 +286,7 @@ def _failed(run: Any) -> StoredRun:
     return StoredRun(run.pathspec, _plain(start["cfg"].data), {}, (), (), (), message)
 
 
-def _first_line(run: Any) -> str | None:
+def first_message(run: Any) -> str | None:
     """The message of the first task that raised an exception."""
     for task in sorted((t for step in run for t in step), key=lambda task: task.created_at):
         if task.exception is not None:

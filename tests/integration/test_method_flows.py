@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from rasft.records import SequenceScore as Scored
 from rasft.results import result_table, runs, table_text
 from rasft.tables import from_table
 
+WATCH = [sys.executable, "-m", "rasft.cli", "watch"]
 FLOWS = Path(__file__).parents[2] / "flows"
 TINY = """
 extends: demo
@@ -66,8 +70,43 @@ def write(name: str, text: str, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def trained(workplace: Path) -> Run:
-    return finish("sft_flow.py", "tiny.yaml")
+def followed(workplace: Path) -> tuple[Run, subprocess.CompletedProcess[str]]:
+    """A run, and what `rasft watch` said while it was going on."""
+    told = workplace / "id"
+    words = ["--config", "cfg", "tiny.yaml", "run", "--run-id-file", str(told)]
+    flow = subprocess.Popen(
+        [sys.executable, str(FLOWS / "sft_flow.py"), *words], stdout=subprocess.DEVNULL
+    )
+    while not (told.is_file() and told.read_text()):
+        assert flow.poll() is None
+        time.sleep(0.2)
+    name = f"SftFlow/{told.read_text()}"
+    watch = subprocess.run([*WATCH, name], capture_output=True, text=True)
+    assert flow.wait() == 0
+    namespace(None)
+    return Run(name), watch
+
+
+@pytest.fixture(scope="module")
+def trained(followed: tuple[Run, subprocess.CompletedProcess[str]]) -> Run:
+    return followed[0]
+
+
+def test_a_run_is_watched_until_it_ends(followed) -> None:
+    run, watch = followed
+    assert (watch.returncode, watch.stderr) == (0, "")
+    *lines, last = watch.stdout.splitlines()
+    assert any(re.match(r"\d+ s: \w+.* tasks done", line) for line in lines), lines
+    assert last.startswith(f"{run.pathspec} succeeded after ")
+    assert "samples 12 + 0" in last
+
+
+def test_a_run_that_is_over_is_not_watched(trained: Run) -> None:
+    over = subprocess.run([*WATCH, trained.pathspec], capture_output=True, text=True)
+    assert over.returncode == 1
+    assert over.stderr.startswith(f"Error: run {trained.pathspec} has finished: rasft tables")
+    gone = subprocess.run([*WATCH, "SftFlow/1"], capture_output=True, text=True)
+    assert gone.stderr.startswith("Error: there is no run 'SftFlow/1'")
 
 
 def test_sft_trains_on_each_expert_and_evaluates_both_models(workplace: Path, trained: Run) -> None:
@@ -98,6 +137,7 @@ def test_rl_says_when_every_reward_is_zero(workplace: Path) -> None:
     assert "![Training](training.png)" in report
 
 
+OWN = Path(__file__).parents[1] / "own_plugins"  # a plugin of each kind
 SEVERAL = [
     f"To add 2 and 3, {way}: \\boxed{{5}}." for way in ("count on from 2", "start at 3 then")
 ]
@@ -112,53 +152,88 @@ MIXED = [
        "expert_response": f"Hello, {who}!"} for i, who in enumerate(("Ann", "Bob"))),
 ]  # fmt: skip
 COMPARE = """
-data: {datasets: [{name: files, options: {path: MIXED}}]}
-prompts: {none: {}}
+plugins: [plugins_of_mine]
+data:
+  datasets: [{name: asked, limit: 8}, {name: files, options: {path: MIXED}}]
+  near_duplicates: null
+prompts: {yesno: {}, none: {}}
 verification: {math: {workers: 1}}
-rollout: {samples_per_problem: 2, max_new_tokens: 4}
+rollout: {engine: renamed, samples_per_problem: 2, max_new_tokens: 4}
+evaluation: {benchmarks: [{name: held_out_questions, limit: 3, samples: 2}]}
 comparison:
   seeds: [2]
   methods:
     osw_ft: {}
+    focal: {}
     broken: {training: {method: dft, learning_rate: 1.0e+30, warmup_steps: 0}}
 """
 
 
-def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path) -> None:
-    file = workplace / "mixed.jsonl"
-    file.write_text("".join(f"{json.dumps(row)}\n" for row in MIXED))
-    compare = COMPARE.replace("MIXED", str(file))
+@pytest.fixture(scope="module")
+def compared(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Rows of every sort; loss, dataset, verifier, engine and benchmark are files of the user's
+    own, gone by now."""
+    mine, mixed = workplace / "plugins_of_mine", workplace / "mixed.jsonl"
+    shutil.copytree(OWN, mine, ignore=shutil.ignore_patterns("__pycache__"))
+    mixed.write_text("".join(f"{json.dumps(row)}\n" for row in MIXED))
+    compare = COMPARE.replace("MIXED", str(mixed))
     run = finish("compare_flow.py", write("compare.yaml", compare, workplace))
+    mine.rename(tmp_path_factory.mktemp("moved") / "away")
+    return run
+
+
+def test_plugins_of_the_users_own_made_every_cell(compared: Run) -> None:
+    task = compared["end"].task
+    cells = {c.method: c for c in from_table(task["cells"].data, CellResult)}
+    assert set(task["cfg"].data["plugins"]) == {
+        path.relative_to(OWN).as_posix() for path in OWN.rglob("*.py")
+    }
+    manifests = task["manifests"].data
+    versions = {manifest["verifiers"]["yesno"] for manifest in manifests}
+    assert [re.fullmatch(r"1 [0-9a-f]{16}", version) is not None for version in versions] == [True]
+    results = from_table(task["results"].data, MethodResult)
+    assert {row.problem_id.split("/")[0] for row in results} == {"held_out_questions"}
+    (config,) = {cell.config for cell in cells.values() if cell.method == "focal"}
+    assert json.loads(config)["rollout"]["engine"] == "renamed"
+    assert cells["focal"].steps == cells["osw_ft"].steps > 1
+    assert cells["focal"].fingerprint not in ("", cells["osw_ft"].fingerprint)
+
+
+def test_compare_joins_every_cell_and_tells_of_those_that_failed(
+    workplace: Path, compared: Run
+) -> None:
+    run = compared
     task = run["end"].task
     cells = {(c.method, c.seed): c for c in from_table(task["cells"].data, CellResult)}
-    assert set(cells) == {("osw_ft", 2), ("broken", 2)}
+    assert set(cells) == {("osw_ft", 2), ("focal", 2), ("broken", 2)}
     assert cells["osw_ft", 2].failure is None
     assert "training stopped before step 2" in str(cells["broken", 2].failure)
     results = from_table(task["results"].data, MethodResult)
     rows = {(row.method, row.seed) for row in results}
-    assert rows == {("base", 2), ("osw_ft", 2)}
+    assert rows == {("base", 2), ("osw_ft", 2), ("focal", 2)}
     report = (workplace / task["report_path"].data).read_text()
-    assert "2 cells, 1 failed" in report
+    assert "3 cells, 1 failed" in report
     stored = runs.read([run.pathspec])
     assert [each.failure is None for each in stored] == [c.failure is None for c in cells.values()]
     rebuilt = table_text.markdown(result_table.build(stored, result_table.plan(stored)))
     assert rebuilt == task["table"].data
-    for part in ("| base ", "| osw_ft ", "| dft "):
+    for part in ("| base ", "| osw_ft ", "| focal ", "| dft "):
         assert part in rebuilt
-    check_mixed(run)
 
 
-def check_mixed(run: Run) -> None:
-    """Several experts are all scored, no verifier is no rollout, and both are told."""
+def test_several_experts_are_all_scored_and_no_verifier_is_no_rollout(compared: Run) -> None:
+    run = compared
     shared, prepared = run["sample"].task["shared"].data, run["prepare"].task
     scored = [(s.problem_id, s.sample_index) for s in from_table(shared["expert_scores"], Scored)]
-    names = ["p0", "p1", "p2", "p3", "several", "own", "n0", "n1"]
-    assert sorted(scored) == sorted([*((name, EXPERT) for name in names), ("several", EXPERT - 1)])
+    names = [str(row["id"]) for row in MIXED]
+    mine = [pair for pair in scored if pair[0] in names]
+    assert sorted(mine) == sorted([*((name, EXPERT) for name in names), ("several", EXPERT - 1)])
     buckets = {r.problem_id: (r.bucket, r.rolled_out) for r in from_table(shared["routes"], Route)}
-    assert buckets == {
+    assert {name: buckets[name] for name in names} == {
         name: ("unverified", False) if name in ("n0", "n1") else ("rollout", True) for name in names
     }
-    assert set(shared["rollouts"]["problem_id"].to_pylist()) == set(names[:6])
+    rolled_out = set(shared["rollouts"]["problem_id"].to_pylist())
+    assert rolled_out & set(names) == set(names[:6])
     dropped = {(d.problem_id, d.reason): d for d in from_table(prepared["dropped"].data, Dropped)}
     assert set(dropped) == {("several", "repeated_expert"), ("several", "expert_refused")}
     said = dropped["several", "expert_refused"].detail
@@ -166,10 +241,10 @@ def check_mixed(run: Run) -> None:
     (own,) = (row for row in from_table(shared["problems"], Problem) if row.id == "own")
     assert own.system == "Answer in one line."
     notes = run["end"].task["notes"].data
-    assert any("2 of 8 training problems have the verifier 'none'" in note for note in notes)
-    assert any("8 training problems have 9 expert responses" in note for note in notes)
+    assert any("2 of 16 training problems have the verifier 'none'" in note for note in notes)
+    assert any("16 training problems have 17 expert responses" in note for note in notes)
     (cell,) = (t for t in run["train"].tasks() if t["method"].data == "osw_ft")
-    assert cell["summary"].data["sequences"] == 9
+    assert cell["summary"].data["sequences"] == 17
 
 
 def test_a_method_that_needs_verdicts_refuses_rows_without(workplace: Path) -> None:
@@ -272,3 +347,5 @@ def test_a_model_that_is_not_there_is_one_message_before_any_is_loaded(workplace
         assert r.status == "failed"
         assert "there is no run 'SftFlow/1' in this datastore" in r.stdout + r.stderr
         assert "Traceback" not in r.stdout + r.stderr
+        over = subprocess.run([*WATCH, r.run.pathspec], capture_output=True, text=True)
+    assert f"run {r.run.pathspec} is not going on: it failed: start: " in over.stderr

@@ -12,7 +12,7 @@ import torch
 from accelerate.state import AcceleratorState
 
 from rasft.errors import MachineError, UserError
-from rasft.records import TrainingExample
+from rasft.records import EXPERT, TrainingExample
 from rasft.training.launch.program import open_accelerator
 from rasft.training.loop.trainer import Diverged, Trainer
 from rasft.training.model.batching import Batch, Order
@@ -239,6 +239,33 @@ class TestTrainer:
         trainer._pass = without_memory
         with pytest.raises(UserError, match=r"out of GPU memory .* lower training\.micro_batch"):
             trainer.step(0)
+
+    def test_expert_and_own_sequences_have_an_nll_each(
+        self, tmp_path: Path, base: Path, examples: list[TrainingExample]
+    ) -> None:
+        rows = [
+            dataclasses.replace(row, sample_index=EXPERT if place % 3 else 0)
+            for place, row in enumerate(examples)
+        ]
+        trainer = open_trainer(tmp_path, base, rows)
+        chosen = [rows[place] for place in trainer.order.step(0)]
+        step = trainer.step(0)
+
+        def stored(*kinds: bool) -> float:
+            """Before the first step the policy is the reference."""
+            tokens = [
+                logp
+                for row in chosen
+                if (row.sample_index == EXPERT) in kinds
+                for logp in row.reference_logps
+            ]
+            return -sum(tokens) / len(tokens)
+
+        assert step.nll == pytest.approx(stored(True, False), rel=1e-4)
+        assert step.expert_nll == pytest.approx(stored(True), rel=1e-4)
+        assert step.own_nll == pytest.approx(stored(False), rel=1e-4)
+        alone = open_trainer(tmp_path / "alone", base, examples).step(0)
+        assert (alone.own_nll, alone.expert_nll) == (None, pytest.approx(alone.nll, rel=1e-6))
 
     def test_bfloat16_computes_in_bfloat16_and_keeps_fp32_weights(
         self, tmp_path: Path, base: Path, examples: list[TrainingExample]

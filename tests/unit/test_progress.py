@@ -1,9 +1,12 @@
 import io
+import os
+import subprocess
 import sys
 
 import pytest
 
 from rasft import progress
+from rasft.results import live_notes
 
 
 def test_off_a_terminal_it_prints_whole_lines(capsys):
@@ -38,3 +41,26 @@ def test_time_left_is_told_from_the_speed_so_far():
 )
 def test_duration(seconds, text):
     assert progress.duration(seconds) == text
+
+
+def test_the_last_line_is_left_for_who_watches_the_task(tmp_path, monkeypatch):
+    monkeypatch.setenv("RASFT_CACHE_DIR", str(tmp_path))
+    with live_notes.of_task("RasftFlow/12/rollout/7"):
+        assert list(progress.track(range(3), 3, "sampling", "samples")) == [0, 1, 2]
+        left = live_notes.line("RasftFlow/12", "rollout", "7")
+        assert left.startswith("sampling: 3/3 samples, ")
+        assert live_notes.is_scheduled("RasftFlow/12") is True
+    assert live_notes.line("RasftFlow/12", "rollout", "7") == ""
+    assert "RASFT_PROGRESS" not in os.environ
+
+
+def test_a_scheduler_that_is_gone_is_told_from_one_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("RASFT_CACHE_DIR", str(tmp_path))
+    code = """
+import subprocess, sys
+task = "from rasft.results import live_notes\\nwith live_notes.of_task('RasftFlow/9/train/1'): pass"
+subprocess.run([sys.executable, "-c", task], check=True)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert live_notes.is_scheduled("RasftFlow/9") is False
+    assert live_notes.is_scheduled("RasftFlow/10") is None

@@ -1,6 +1,7 @@
 """A report shows what is in the tables, as text and as pictures that open."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from rasft.records import (
     Verdict,
     Work,
 )
-from rasft.report import reporting
+from rasft.report import plots, reporting, training_part, upshot
 from rasft.report.reporting import RunResults
 from rasft.results import accuracy
 from rasft.tables import to_table
@@ -103,7 +104,8 @@ def test_a_few_problems_get_no_interval(results: RunResults) -> None:
         accuracies=accuracy.accuracies(few, SETTINGS, 0),
         differences=[],
     )
-    text = reporting.sections(results)[0].text
+    upshot_text, text = (section.text for section in reporting.sections(results)[:2])
+    assert "**math500**: 2 problems are too few to tell models apart." in upshot_text
     assert "too few for an interval" in text
     assert "[" not in text
 
@@ -139,3 +141,44 @@ def test_undecided_samples_are_counted_and_left_out() -> None:
     row = BenchmarkResult("b", "base", "p", (True, None), ("correct", "undecided"))
     (found,) = accuracy.accuracies([row], SETTINGS, 0)
     assert (found.mean, found.undecided, found.samples) == (1.0, 1, 2)
+
+
+def test_what_came_of_it_stands_first(results: RunResults) -> None:
+    first, *_ = reporting.sections(results)
+    assert first.title == "What came of it"
+    sentence, looks, listed = first.text.split("\n\n")
+    assert sentence.startswith("**math500**: the trained model is better than the base model (+")
+    assert sentence.endswith("]).")
+    assert looks == "To look at first:"
+    assert listed.splitlines() == [
+        "- 8 of 40 problems were never solved, and train on the expert alone: Solvability",
+        "- of 1 rollouts 1 timed_out: Verdicts and dropped rows",
+        "- of 1 dropped rows 1 too_long: Verdicts and dropped rows",
+    ]
+
+
+def test_worse_and_not_told_apart_are_said() -> None:
+    rows = [
+        *matrix("base", 0.6), *matrix("warmed_up", 0.104), *matrix("trained", 0.1),
+        *matrix("base", 0.6, "few")[:4], *matrix("trained", 0.1, "few")[:4],
+    ]  # fmt: skip
+    told = upshot.sentences(
+        accuracy.accuracies(rows, SETTINGS, 0), accuracy.differences(rows, SETTINGS, 0)
+    )
+    assert re.fullmatch(
+        r"\*\*math500\*\*: the trained model is worse than the base model \(-[\d.]+ points "
+        r"\[.*\]\) and not told apart from the warmed-up model \([-+][\d.]+ points \[.*\]\)\.",
+        told[0],
+    )
+    assert told[1] == "**few**: 4 problems are too few to tell models apart."
+
+
+def test_nll_of_expert_and_own_sequences_is_drawn_apart(results: RunResults) -> None:
+    old = results.curve
+    apart = [{**row, "expert_nll": 1.0, "own_nll": None if i % 2 else 0.1}
+             for i, row in enumerate(old)]  # fmt: skip
+    pictures = [plots.curve(steps, "Training") for steps in (old, apart)]
+    assert pictures[0] != pictures[1]
+    text, _ = training_part.of("rasft", apart)
+    assert training_part.MIXED in text
+    assert training_part.MIXED not in training_part.of("rasft", old)[0]

@@ -47,6 +47,7 @@ class TrainingLog:
             print(f"\r\033[K{text}", end="\n" if row.step == self.steps else "", flush=True)
         else:
             print(text, flush=True)
+        progress.leave(text)
 
 
 def describe(row: TrainingStep, steps: int) -> str:

@@ -105,6 +105,8 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.consumed = pa.concat_tables([self.consumed, self._keys(index, rows)])
+        experts, expert_nll = int(sums.pop("expert_tokens")), sums.pop("expert_nll")
+        own, own_nll = responses - experts, sums["nll"] - expert_nll
         return TrainingStep(
             step=index + 1,
             epoch=self.order.done(index) / len(self.store),
@@ -117,6 +119,8 @@ class Trainer:
             learning_rate=rate,
             seconds=time.monotonic() - start,
             peak_memory_bytes=peak_memory_bytes(),
+            expert_nll=expert_nll / experts if experts else None,
+            own_nll=own_nll / own if own else None,
             **{name: total / len(rows) for name, total in sums.items()},
         )
 
@@ -238,9 +242,12 @@ class Trainer:
         # Shards average gradients over the processes, but the divisor is already that of all.
         averaged = ranks.is_sharded(self.accelerator)
         self.accelerator.backward(loss * self.accelerator.num_processes if averaged else loss)
+        nll_B = -inputs.logp_BT.detach().sum(dim=1)
         return {
             "loss": loss.detach(),
-            "nll": -inputs.logp_BT.detach().sum(),
+            "nll": nll_B.sum(),
+            "expert_nll": nll_B[batch.expert_B].sum(),
+            "expert_tokens": inputs.mask_BT[batch.expert_B].sum(),
             "counted": counted_BT.sum(),
             "mean_weight": batch.weights_B.sum(),
             **{name: values.sum() for name, values in output.metrics.items()},

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rasft.records import TrainingExample
+from rasft.records import EXPERT, TrainingExample
 
 Rows = tuple[int, ...]
 
@@ -157,6 +157,7 @@ class Batch:
     mask_BT: Tensor
     reference_logp_BT: Tensor  # nats; NaN where none is stored, 0 off the mask
     weights_B: Tensor
+    expert_B: Tensor  # True on expert sequences, False on the policy's own
     lengths: tuple[int, ...]  # of the packed sequences; they need not be on the device
     problem_ids: tuple[str, ...]
 
@@ -189,6 +190,7 @@ def collate(examples: Sequence[TrainingExample], packed: bool = True) -> Batch:
         mask_BT=_mask(responses),
         reference_logp_BT=_references(examples, responses),
         weights_B=torch.tensor([e.weight for e in examples], dtype=torch.float32),
+        expert_B=torch.tensor([e.sample_index == EXPERT for e in examples], dtype=torch.bool),
         lengths=tuple(lengths) or (1,),
         problem_ids=tuple(e.problem_id for e in examples),
     )
