@@ -6,6 +6,7 @@ told here what it would find out there.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -18,6 +19,7 @@ from torch.distributed.tensor import DTensor
 from rasft.records import TrainingStep
 from rasft.training.launch import program
 from rasft.training.loop.trainer import Trainer
+from tests import short_of_memory
 
 _open, _run = AcceleratorState.__init__, program.run_steps
 
@@ -60,4 +62,6 @@ def _check_logps(_module: Any, _inputs: Any, logp_BT: Any) -> None:
 if __name__ == "__main__":
     AcceleratorState.__init__ = _open_with_shards  # type: ignore[method-assign]
     program.run_steps = _run_checked
+    if os.environ.get("SHORT_OF_MEMORY"):
+        short_of_memory.shorten()
     sys.exit(program.main())

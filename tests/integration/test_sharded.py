@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rasft.errors import MachineError
+from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample
 from rasft.training.launch import command_line
 from rasft.training.launch.launcher import launch
@@ -98,3 +98,17 @@ def test_weights_of_a_training_in_half_precision_are_saved_unrounded(
     folder = job(tmp_path, base, examples, "bfloat16", launcher=launcher, max_steps=2)
     for name, weight in weights(train(folder)).items():
         assert weight.float().ne(weight.bfloat16().float()).any(), name
+
+
+def test_shards_out_of_memory_on_one_process_end_in_one_sentence(
+    launcher: str,
+    tmp_path: Path,
+    base: Path,
+    examples: list[TrainingExample],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The other process waits for it inside a layer, and must not wait for ever."""
+    monkeypatch.setenv("SHORT_OF_MEMORY", "1")
+    folder = job(tmp_path, base, examples, launcher=launcher)
+    with pytest.raises(UserError, match=r"^out of GPU memory with 150 tokens .* rasft plan"):
+        train(folder)

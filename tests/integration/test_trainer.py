@@ -216,9 +216,10 @@ class TestTrainer:
         own_pass = small._pass
 
         def with_little_memory(batch: Batch, divisor: int) -> dict[str, torch.Tensor]:
-            if sum(batch.lengths) > 100:
+            sums = own_pass(batch, divisor)
+            if sum(batch.lengths) > 100:  # when there are gradients, which must go again
                 raise torch.OutOfMemoryError
-            return own_pass(batch, divisor)
+            return sums
 
         small._pass = with_little_memory
         first, second = plain.step(0), small.step(0)

@@ -83,6 +83,18 @@ class TestLaunched:
             assert mine.response_tokens == theirs.response_tokens
             assert mine.loss == pytest.approx(theirs.loss, rel=1e-4)
 
+    def test_out_of_memory_on_one_process_halves_the_budget_of_both(
+        self, trained: Path, tmp_path: Path, base: Path, examples: list[TrainingExample]
+    ) -> None:
+        two, lines = job(tmp_path / "two", base, examples, processes=2), list[str]()
+        training = read_job(two).training
+        launch(two, training, lines.append, module="tests.short_of_memory")
+        assert [line for line in lines if "out of GPU memory" in line] == [
+            "out of GPU memory: from now on 75 tokens in a forward pass"
+        ]
+        first, second = weights(trained), weights(two)
+        assert max((first[name] - second[name]).abs().max().item() for name in first) < 1e-6
+
     def test_interruption_ends_the_processes(
         self, tmp_path: Path, base: Path, examples: list[TrainingExample]
     ) -> None:

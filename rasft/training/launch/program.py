@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from accelerate import Accelerator
@@ -29,7 +29,7 @@ from rasft.training.loop.log import peak_memory_bytes
 from rasft.training.loop.saving import save_trained
 from rasft.training.loop.steps import Stopped, run_steps
 from rasft.training.loop.trackers import check_trackers, event_folder, start_trackers
-from rasft.training.loop.trainer import Trainer
+from rasft.training.loop.trainer import LESS_MEMORY, Trainer
 from rasft.training.model.zero3 import prepare_zero3
 from rasft.training.storage.checkpoints import Checkpoints, save_state
 from rasft.training.storage.example_store import ExampleStore
@@ -78,16 +78,21 @@ def train(job_dir: Path, processes: int) -> None:
 
 
 def end(accelerator: Accelerator) -> None:
-    """Close the trackers and leave the others; of several processes this one ends here, with 0.
-
-    The destructor of gloo's process group can wait for ever for a process that has gone before
-    (seen with two on a busy machine), and by now there is nothing left to wait for.
-    """
+    """Close the trackers and leave the others; of several processes this one ends here, with 0."""
     accelerator.end_training()
     if accelerator.num_processes > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        leave(0)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once.
+
+    The destructor of a process group can wait for ever for a process that has gone before (seen
+    with gloo and two on a busy machine), and by now there is nothing left to wait for.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def open_accelerator(job: TrainingJob, processes: int, job_dir: Path) -> Accelerator:
@@ -160,12 +165,18 @@ def main() -> int:
     arguments = arguments_of(__doc__)
     disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("accelerate").setLevel(logging.ERROR)  # tied weights are no news
+    code = _trained(arguments.job_dir, arguments.processes)
+    return leave(code) if code and arguments.processes > 1 else code
+
+
+def _trained(job_dir: Path, processes: int) -> int:
     try:
-        train(arguments.job_dir, arguments.processes)
+        train(job_dir, processes)
     except UserError as error:
-        write_json(arguments.job_dir / ERROR, {"message": str(error)})
-        print(f"{FAILED}{error}", file=sys.stderr)
-        return 1
+        return _failed(job_dir, str(error))
+    except torch.OutOfMemoryError as error:
+        said = (str(error) or "no more is said").splitlines()[0].removesuffix(".")
+        return _failed(job_dir, f"out of GPU memory: {said}; {LESS_MEMORY}")
     except (MachineError, OSError) as error:  # a traceback would hide which file could not be had
         print(f"{FAILED}{error}", file=sys.stderr)
         return 2
@@ -173,6 +184,12 @@ def main() -> int:
         print(stopped, flush=True)
         return STOPPED
     return 0
+
+
+def _failed(job_dir: Path, sentence: str) -> int:
+    write_json(job_dir / ERROR, {"message": sentence})
+    print(f"{FAILED}{sentence}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

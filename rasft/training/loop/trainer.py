@@ -7,10 +7,9 @@ is cut up. Weights are fp32; the accelerator says in which dtype they are used.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -25,6 +24,7 @@ from rasft.errors import UserError
 from rasft.losses import LossSettings, uses_kl
 from rasft.models.language_model import load_model
 from rasft.records import TrainingStep
+from rasft.training.loop import ranks
 from rasft.training.loop.log import peak_memory_bytes
 from rasft.training.loop.noise import train_without_noise
 from rasft.training.loop.schedule import rate_factor
@@ -35,6 +35,12 @@ from rasft.training.model.forward import ResponseLogps, loss_inputs, response_lo
 from rasft.training.model.lora import load_quantized, with_adapters
 from rasft.training.storage.example_store import ExampleStore
 from rasft.training.storage.jobs import TrainingJob
+
+LESS_MEMORY = (  # what a user can do
+    "lower training.micro_batch_tokens, or set training.gradient_checkpointing; rasft plan --gpu "
+    "says what a training takes"
+)
+Passes = list[tuple[Rows, dict[str, Tensor]]]
 
 
 class Diverged(UserError):
@@ -59,7 +65,8 @@ class Trainer:
         lora = self.config.lora
         self.adapted = with_adapters(self.model, lora, job.seed) if lora else None
         store.check(self.model.get_input_embeddings().num_embeddings, self.loss.USES_REFERENCE)
-        self.module, self.optimizer = accelerator.prepare(
+        self.module, self.optimizer = ranks.prepare(
+            accelerator,
             response_logps(self.model, self.config.packing, int(store.lengths.max())),
             torch.optim.AdamW(
                 [p for p in self.model.parameters() if p.requires_grad],
@@ -149,24 +156,44 @@ class Trainer:
         return config.learning_rate * factor
 
     def _accumulate_in_memory(self, index: int, rows: Rows) -> dict[str, float]:
-        """As `accumulate`; one process that runs out of GPU memory halves its token budget."""
-        while True:
-            try:
-                return self.accumulate(index, rows)
-            except torch.OutOfMemoryError as error:
-                budget = self.layout.budget // 2
-                if self.accelerator.num_processes > 1 or budget < self.store.lengths.max():
-                    raise UserError(
-                        f"out of GPU memory with {self.layout.budget} tokens in a forward pass; "
-                        "lower training.micro_batch_tokens, or set training.gradient_checkpointing"
-                    ) from error
-            self.layout = replace(self.layout, budget=budget)
-            self.optimizer.zero_grad()
+        """As `accumulate`; where one process runs out of GPU memory all of them halve their token
+        budget and begin the step again. Raises UserError where that cannot help."""
+        while (passes := self._passes_in_memory(rows)) is None:
+            self._halve()
+        return self._add_up(index, passes)
+
+    def _passes_in_memory(self, rows: Rows) -> Passes | None:
+        """As `_passes`; None, on all processes, where one ran out of GPU memory."""
+        passes = None
+        try:
+            passes = self._passes(rows)
+        except torch.OutOfMemoryError as error:
+            if ranks.is_sharded(self.accelerator):
+                raise self._too_large() from error
+        if passes is None:  # and the error has let go of its tensors
             torch.cuda.empty_cache()
+        return None if ranks.one_says(self.accelerator, passes is None) else passes
+
+    def _halve(self) -> None:
+        budget = self.layout.budget // 2
+        if budget < self.store.lengths.max():
+            raise self._too_large()
+        self.layout = replace(self.layout, budget=budget)
+        self.optimizer.zero_grad()
+        if self.accelerator.is_main_process:
             print(f"out of GPU memory: from now on {budget} tokens in a forward pass", flush=True)
+
+    def _too_large(self) -> UserError:
+        return UserError(
+            f"out of GPU memory with {self.layout.budget} tokens in a forward pass; {LESS_MEMORY}"
+        )
 
     def accumulate(self, index: int, rows: Rows) -> dict[str, float]:
         """Gradients of the whole step; its sums over all micro-batches and processes."""
+        return self._add_up(index, self._passes(rows))
+
+    def _passes(self, rows: Rows) -> Passes:
+        """Forward and backward of this process's micro-batches: each with its sums for the log."""
         accelerator = self.accelerator
         plans = plan_step(rows, self.store.lengths, self.layout, accelerator.num_processes)
         mine = plans[accelerator.process_index]
@@ -174,15 +201,24 @@ class Trainer:
         passes = []
         for place, micro_batch in enumerate(mine, start=1):
             batch = collate(self.store.take(micro_batch), self.config.packing)
-            with self._synchronised(place == len(mine)):
-                passes.append(self._pass(batch.to(accelerator.device), divisor(micro_batch)))
-        values = torch.stack([torch.stack(list(sums.values())) for sums in passes])
-        total = accelerator.reduce(values.sum(dim=0), "sum")
+            if ranks.is_sharded(accelerator):  # DeepSpeed's engine asks whether the step ends
+                accelerator.sync_gradients = place == len(mine)
+            sums = self._pass(batch.to(accelerator.device), divisor(micro_batch))
+            passes.append((micro_batch, sums))
+        return passes
+
+    def _add_up(self, index: int, passes: Passes) -> dict[str, float]:
+        """The sums over all processes, which then have the gradients of all."""
+        values = torch.stack([torch.stack(list(sums.values())) for _, sums in passes])
+        total = self.accelerator.reduce(values.sum(dim=0), "sum")
         if not total.isfinite().all():
             finite = values.isfinite().all(dim=1).tolist()
-            bad = [row for plan, good in zip(mine, finite, strict=True) if not good for row in plan]
+            bad = [
+                r for (rows, _), good in zip(passes, finite, strict=True) if not good for r in rows
+            ]
             self._stop(index, "the loss is not finite", bad)
-        return dict(zip(passes[0], total.tolist(), strict=True))
+        ranks.add_up_gradients(self.accelerator, self.module)
+        return dict(zip(passes[0][1], total.tolist(), strict=True))
 
     def _divisor(self, rows: Rows, plans: Sequence[Sequence[Rows]]) -> Callable[[Rows], int]:
         """What a micro-batch's summed loss is divided by."""
@@ -193,21 +229,15 @@ class Trainer:
         filled = sum(bool(micro_batch) for plan in plans for micro_batch in plan)
         return lambda micro_batch: filled * max(1, int(responses[list(micro_batch)].sum()))
 
-    @contextlib.contextmanager
-    def _synchronised(self, last: bool) -> Iterator[None]:
-        """Processes add up their gradients in the last pass of a step alone."""
-        self.accelerator.sync_gradients = last
-        with contextlib.nullcontext() if last else self.accelerator.no_sync(self.module):
-            yield
-
     def _pass(self, batch: Batch, divisor: int) -> dict[str, Tensor]:
         """Forward and backward of one micro-batch; its sums for the log."""
         inputs = loss_inputs(self.module, batch, self.reference)
         output = self.loss.token_loss(inputs, self.settings)
         counted_BT = inputs.mask_BT if output.counted_BT is None else output.counted_BT
         loss = output.loss_BT.sum() / divisor
-        # Gradients are averaged over the processes, but the divisor is already that of all.
-        self.accelerator.backward(loss * self.accelerator.num_processes)
+        # Shards average gradients over the processes, but the divisor is already that of all.
+        averaged = ranks.is_sharded(self.accelerator)
+        self.accelerator.backward(loss * self.accelerator.num_processes if averaged else loss)
         return {
             "loss": loss.detach(),
             "nll": -inputs.logp_BT.detach().sum(),
