@@ -171,26 +171,39 @@ def champion(config_path: Path) -> None:
 @click.option("--gpu-price", type=float, default=None, help="US dollars a GPU-hour.")
 @click.option("--gpus", type=int, default=None, help="Of each task that uses any; else as here.")
 @click.option("--parallel", type=int, default=None, help="Tasks at a time; else one a core here.")
+@click.option("--gpu", "card", metavar="NAME", help="Does it fit this GPU? Such as h100, a100-40.")
+@click.option("--gpu-memory", type=click.FloatRange(min=1), help="As --gpu, for so many GiB.")
 def plan(
     config_path: Path,
     budget: float | None,
     gpu_price: float | None,
     gpus: int | None,
     parallel: int | None,
+    card: str | None,
+    gpu_memory: float | None,
 ) -> None:
     """Print what a run of CONFIG will take before it runs: tasks, GPU-hours, wall time, cost.
 
+    With --gpu or --gpu-memory also the memory that each step takes of such a GPU, and what to
+    change where it does not fit. Of a hub model config.json alone is fetched.
+
     \b
-    Example:
+    Examples:
       rasft plan configs/math.yaml --gpus 1 --gpu-price 2.50 --budget 200
+      rasft plan configs/math.yaml --gpus 1 --gpu h100
     """
     from rasft.commands import plan as plan_command
+    from rasft.commands import plan_memory
 
     if gpus is None:
         gpus = plan_command.gpus_here()
-    planned = plan_command.plan(config_files.load(config_path), gpus)
+    config = config_files.load(config_path)
+    memory = plan_memory.text(config, gpus, card, gpu_memory) if card or gpu_memory else None
+    planned = plan_command.plan(config, gpus)
     tasks = parallel or plan_command.cores()
     click.echo(plan_command.render(planned, tasks, gpu_price, budget))
+    if memory is not None:
+        click.echo(f"\n{memory}")
     if budget is not None:
         plan_command.check_budget(planned.estimates, gpu_price, budget)
 

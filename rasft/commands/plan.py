@@ -36,7 +36,7 @@ def plan(config: Config, gpus: int) -> Plan:
     judged = [size_of("benchmarks", each, *where) for each in config.evaluation.benchmarks]
     problems = sum(each.problems for each in datasets)
     benchmarks = {each.name: each.problems for each in judged}
-    planned = steps(config, problems, benchmarks, _gpus(config, gpus))
+    planned = steps(config, problems, benchmarks, gpus_of_steps(config, gpus))
     assumed = _published([*datasets, *judged]) + _limits([*datasets, *judged])
     if config.evaluation.skip_unavailable and not all(each.counted for each in judged):
         assumed.append("every benchmark is there; a run skips one that it cannot load")
@@ -107,7 +107,7 @@ def _limits(sizes: Sequence[Size]) -> list[str]:
     ]
 
 
-def _gpus(config: Config, here: int) -> dict[str, int]:
+def gpus_of_steps(config: Config, here: int) -> dict[str, int]:
     """GPUs of a task, by step: what the config asks of a cluster, else this machine's."""
     return {step: config.resources.of(step).gpu or here for step in ON_GPU}
 
@@ -115,7 +115,7 @@ def _gpus(config: Config, here: int) -> dict[str, int]:
 def _history(config: Config, gpus: int) -> list[Timing]:
     found = []
     for run in runs.past(config.model.path):
-        planned = steps(run.config, run.problems, run.benchmarks, _gpus(run.config, gpus))
+        planned = steps(run.config, run.problems, run.benchmarks, gpus_of_steps(run.config, gpus))
         by_step = {each.step: each for each in planned}
         found += [
             Timing(step, by_step[step].work, by_step[step].gpus, seconds)

@@ -101,6 +101,21 @@ def resolve_tokenizer(config: ModelConfig, cache_dir: Path | None = None) -> Pat
     return folder
 
 
+def stated_config(config: ModelConfig) -> Any:
+    """The model's configuration as transformers reads it, from `config.json`: nothing else is read,
+    and of a hub model nothing else is fetched.
+
+    Raises UserError for a model that is neither here nor reachable.
+    """
+    from transformers import AutoConfig
+
+    folder = _locate(config, cache_folder(), ("config.json",))
+    try:
+        return AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the config.json of the model {folder}: {error}") from None
+
+
 def origin_of(config: ModelConfig, folder: Path) -> tuple[str | None, str | None]:
     """The hub id of the configured model and its licence; None for what is not known."""
     name = config.path
