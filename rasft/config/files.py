@@ -20,7 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from rasft import paths
-from rasft.config import plugin_folders
+from rasft.config import devices, plugin_folders
 from rasft.config.section import Section
 from rasft.config.settings import Config
 from rasft.errors import UserError
@@ -37,12 +37,12 @@ def load(path: str | Path) -> Config:
     """
     named = CONFIGS / f"{path}.yaml"
     where = named if not Path(path).exists() and named.is_file() else Path(path)
-    return build(resolve(_read(where), str(where)), str(where))
+    return devices.check(build(resolve(_read(where), str(where)), str(where)), str(where))
 
 
 def parse(text: str, where: str = "config") -> Config:
     """As `load`, from the file's text; `where` names it in messages."""
-    return build(resolve(_parse(text, where), where), where)
+    return devices.check(build(resolve(_parse(text, where), where), where), where)
 
 
 def build(values: Mapping[str, Any], where: str = "config") -> Config:

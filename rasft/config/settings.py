@@ -79,6 +79,8 @@ class DataConfig(Section):
     # drop problems that repeat an earlier one: shared 5-word shingles, with equal gold; null: keep
     near_duplicates: Share | None = 0.8
     score_shards: Count = 1  # parallel tasks of the score step
+    # Processes of such a task; null: as many as its GPUs hold copies of the model; one on a CPU.
+    score_processes: Count | None = None
 
 
 class Exchange(Section):

@@ -19,8 +19,10 @@ from rasft.models.traits import Traits, traits_of
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load_model(path: str | Path) -> Any:
+def load_model(path: str | Path, device_map: str | None = None) -> Any:
     """The model with fp32 weights, in evaluation mode, on the CPU.
+
+    A device map of transformers, such as "auto", lays its layers out over the GPUs.
 
     Small updates are lost in bf16 weights, and the reference must be read as the policy is. Dropout
     is left as the model has it: evaluation mode draws none. Raises UserError if the folder cannot
@@ -28,7 +30,10 @@ def load_model(path: str | Path) -> Any:
     """
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
-            path, dtype=torch.float32, attn_implementation=own_attention(path)
+            path,
+            dtype=torch.float32,
+            attn_implementation=own_attention(path),
+            device_map=device_map,
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"cannot load a causal language model from {path}: {error}") from error

@@ -63,7 +63,7 @@ def roll_out(
     return Sampled(
         rollouts=to_table(drawn, Rollout),
         scores=to_table(
-            score(config, earlier.reference or policy, sequences, ledger), SequenceScore
+            score(config, earlier.reference or policy, sequences, ledger, "rollout"), SequenceScore
         ),
         dropped=to_table(dropped, Dropped),
         sampler=sampler,

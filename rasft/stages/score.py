@@ -47,19 +47,29 @@ def read_experts(
 
 
 def score(
-    config: Config, folder: Path, sequences: Sequence[Response], ledger: Ledger
+    config: Config,
+    folder: Path,
+    sequences: Sequence[Response],
+    ledger: Ledger,
+    step: str = "score",
 ) -> list[SequenceScore]:
     """Scores under the model in `folder`, in the order of the sequences.
 
-    Found in the ledger, else made.
+    Found in the ledger, else made on the GPUs of a task of the step.
     """
     dtype, training = config.model.dtype, config.training
 
     def make(missing: Sequence[Response]) -> list[SequenceScore]:
-        from rasft.training import scoring
+        from rasft.decoding.layout import devices
+        from rasft.models.memory import Batch
+        from rasft.training import scoring, scoring_processes
 
-        return scoring.score(
-            str(folder), missing, dtype, training.micro_batch_tokens, training.packing
-        )
+        passes = scoring.passes_of(missing, training.micro_batch_tokens, training.packing)
+        here = devices(config.resources.of(step).gpu)
+        batch = Batch(training.micro_batch_tokens, config.data.max_tokens)
+        stated = config.data.score_processes
+        layout = scoring_processes.lay_out(folder, dtype, batch, stated, here)
+        scores = scoring_processes.score_together(folder, passes, dtype, layout)
+        return [scores[row] for row in range(len(missing))]
 
     return known_scores.score_or_find(folder, dtype, sequences, ledger, make)

@@ -54,6 +54,21 @@ def test_a_mistake_is_named(text: str, message: str) -> None:
         resources(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training: {processes: 4}", "training.processes = 4, and resources.steps.train.gpu is 2"),
+        ("data: {score_processes: 3}", "data.score_processes = 3, and resources.steps.score.gpu"),
+        ("rollout: {tensor_parallel: 2, data_parallel: 2}", "data_parallel = 4, and resources.ste"),
+    ],
+)
+def test_more_processes_than_gpus_of_the_step_are_refused(text: str, message: str) -> None:
+    gpus = "resources: {steps: {train: {gpu: 2}, score: {gpu: 2}, rollout: {gpu: 2}}}"
+    with pytest.raises(UserError, match=re.escape(message)):
+        config_files.parse(f"extends: demo\n{gpus}\n{text}")
+    assert config_files.parse(f"extends: demo\n{text}").name == "demo"  # on the cores
+
+
 def test_every_step_of_every_flow_can_be_named() -> None:
     """A step that no config may name could never be given a GPU."""
     defined = {

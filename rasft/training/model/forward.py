@@ -53,11 +53,12 @@ class ResponseLogps(nn.Module):
         is KL(reference || this model) over the vocabulary at each position, nats."""
         hidden_ND = self.hidden(batch)
         head = self.model.get_output_embeddings()
-        whole = reference is None and len(batch.target_N) and self.logits.cap is None
+        target_N = batch.target_N.to(hidden_ND.device)
+        whole = reference is None and len(target_N) and self.logits.cap is None
         if whole and (fused := fused_for(head)):
-            return _spread(fused(hidden_ND, head.weight, batch.target_N), batch.mask_BT)
+            return _spread(fused(hidden_ND, head.weight, target_N), batch.mask_BT)
         count = _pieces(head, hidden_ND)
-        pieces = zip(hidden_ND.tensor_split(count), batch.target_N.tensor_split(count), strict=True)
+        pieces = zip(hidden_ND.tensor_split(count), target_N.tensor_split(count), strict=True)
         if reference is None:
             parts = [self._again(token_logps, self.logits, *piece) for piece in pieces]
         else:
@@ -74,7 +75,8 @@ class ResponseLogps(nn.Module):
         return Predictions(self.hidden(batch), self.model.get_output_embeddings())
 
     def hidden(self, batch: Batch) -> Tensor:
-        """The hidden states that predict the response tokens, (N, D)."""
+        """The hidden states that predict the response tokens, (N, D), on the head's device: a
+        model whose layers lie on several GPUs may have it on another than the last layer."""
         mask = batch.attention_mask_RS
         extent: dict[str, Any] = {"attention_mask": mask}
         if mask is None:
@@ -85,7 +87,10 @@ class ResponseLogps(nn.Module):
             use_cache=False,
             **extent,
         )
-        hidden_ND: Tensor = output.last_hidden_state.flatten(0, 1).index_select(0, batch.source_N)
+        states = output.last_hidden_state.flatten(0, 1)
+        hidden_ND: Tensor = states.index_select(0, batch.source_N.to(states.device))
+        if (device := self.model.get_output_embeddings().weight.device) != hidden_ND.device:
+            hidden_ND = hidden_ND.to(device)
         return hidden_ND if self.logits.scale == 1 else hidden_ND * self.logits.scale
 
     def _again(self, of_chunk: Callable[..., Tensor], rule: LogitRule, *arguments: Any) -> Tensor:
@@ -219,5 +224,5 @@ def logps_and_divergence(
 def _spread(values_N: Tensor, mask_BT: Tensor) -> Tensor:
     """(..., N) values of the response tokens at their places in (..., B, T), 0 off the mask."""
     shape = (*values_N.shape[:-1], *mask_BT.shape)
-    zeros = torch.zeros(shape, dtype=torch.float32, device=values_N.device)
-    return zeros.masked_scatter(mask_BT.expand(shape), values_N)
+    zeros = torch.zeros(shape, dtype=torch.float32, device=mask_BT.device)
+    return zeros.masked_scatter(mask_BT.expand(shape), values_N.to(mask_BT.device))
