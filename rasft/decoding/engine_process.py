@@ -66,7 +66,7 @@ class EngineProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**_environment(), **environment},
+            env={**child_environment(), **environment},
             start_new_session=True,
         )
         self._tail: deque[int] = deque(maxlen=TAIL_BYTES)
@@ -212,7 +212,7 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """This process's, with its import path, so that an uninstalled project imports."""
     root = str(PACKAGE.parent)
     paths = [root, *(path or os.getcwd() for path in sys.path)]

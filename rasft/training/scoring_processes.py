@@ -20,13 +20,13 @@ from pathlib import Path
 from rasft import tables
 from rasft.config.settings import ModelConfig
 from rasft.decoding.engine import EngineOptions
+from rasft.decoding.engine_process import child_environment
 from rasft.decoding.layout import Devices, environments
 from rasft.errors import MachineError, UserError
 from rasft.models import memory
 from rasft.models.memory import Batch
 from rasft.models.shape import read_shape
 from rasft.records import SequenceScore, TrainingExample
-from rasft.training.launch.command_line import environment
 from rasft.training.scoring import Passes, score_passes
 
 EXAMPLES, PASSES, SCORES, ERROR = "examples.parquet", "passes.json", "scores-{}.parquet", "error"
@@ -106,7 +106,7 @@ def _process(
     """One of them, which is gone when this is left."""
     line = [sys.executable, "-m", "rasft.training.scoring_processes"]
     process = subprocess.Popen(
-        [*line, str(folder), str(number), str(count)], env={**environment(count), **own}
+        [*line, str(folder), str(number), str(count)], env={**child_environment(), **own}
     )
     try:
         yield process
