@@ -44,6 +44,7 @@ class CompareFlow(Tabled):
         """The problems of one seed."""
         self.seed = self.input
         prepared = prepare.prepare(self.seeded())
+        compare.check_verifiers(self.config, prepared.training)
         self.warmup_problems, self.problems = prepared.warmup, prepared.training
         self.dropped, self.notes = prepared.dropped, prepared.notes
         self.benchmark_problems, self.provenance = prepared.benchmarks, prepared.provenance

@@ -48,7 +48,7 @@ class RasftFlow(Chained):
     @step
     def route(self):
         """Choose the problems that get rollouts."""
-        self.routes = route.route(self.round_config, self.policy_scores)
+        self.routes = route.route(self.round_config, self.problems, self.policy_scores)
         self.rollout_shards = list(range(self.config.rollout.shards))
         self.next(self.rollout, foreach="rollout_shards")
 

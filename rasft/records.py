@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-EXPERT = -1  # the sample_index of a problem's expert response
+EXPERT = -1  # the sample_index of a problem's expert response; further ones have -2, -3, ...
+NO_VERIFIER = "none"  # the verifier of a row whose answer cannot be checked
 
 
 class Status(StrEnum):
@@ -45,7 +46,7 @@ class Problem:
 
     id: str
     prompt: str  # the user's message, before any chat template
-    verifier: str  # plugin name: "math", "python" or "choice"
+    verifier: str  # plugin name: "math", "python", "choice" or "none"
     expert_response: str | None = None  # None only for evaluation problems
     answer: str | None = None  # math: the gold answer; choice: the letter of the right one
     rules: str | None = None  # math: the benchmark whose answer conventions hold
@@ -58,6 +59,8 @@ class Problem:
     choices: tuple[str, ...] = ()  # choice: what A, B, C, ... stand for
     cpu_seconds: float | None = None  # python: where the tests need more than the setting
     memory_mb: int | None = None  # python: as cpu_seconds
+    system: str | None = None  # in place of the system text of its verifier's prompt
+    experts: tuple[str, ...] = ()  # further expert responses, beside the first
 
     @property
     def expert(self) -> str:
@@ -66,10 +69,25 @@ class Problem:
             raise ValueError(f"problem {self.id!r} has no expert response")
         return self.expert_response
 
+    @property
+    def expert_sequences(self) -> tuple[tuple[int, str], ...]:
+        """Every expert response with its sample_index. Raises ValueError as `expert` does.
+
+        >>> Problem("p1", "2 + 3?", "math", "It is 5.", "5", experts=("Five.",)).expert_sequences
+        ((-1, 'It is 5.'), (-2, 'Five.'))
+        """
+        texts = (self.expert, *self.experts)
+        return tuple((EXPERT - place, text) for place, text in enumerate(texts))
+
+    @property
+    def is_verifiable(self) -> bool:
+        """Whether a verifier can say of a response if it is correct."""
+        return self.verifier != NO_VERIFIER
+
 
 # Fields that a Problem had not from the first: no part of its fingerprints where they are not set,
 # so that those of older runs hold.
-LATER = ("choices", "cpu_seconds", "memory_mb")
+LATER = ("choices", "cpu_seconds", "memory_mb", "system", "experts")
 
 
 @dataclass(frozen=True)
@@ -104,7 +122,7 @@ class SequenceScore:
     """
 
     problem_id: str
-    sample_index: int  # EXPERT for the expert response
+    sample_index: int  # EXPERT for the expert response, less for further ones
     token_ids: tuple[int, ...]
     reference_logps: tuple[float, ...]
 
@@ -172,7 +190,7 @@ class TrainingExample:
     """One weighted training sequence: prompt tokens, then response tokens."""
 
     problem_id: str
-    sample_index: int  # EXPERT for the expert response
+    sample_index: int  # EXPERT for the expert response, less for further ones
     input_ids: tuple[int, ...]
     prompt_tokens: int  # how many of input_ids are the prompt; they never count in the loss
     weight: float

@@ -11,7 +11,7 @@ import pyarrow as pa
 from rasft.config.settings import Config
 from rasft.models import sources
 from rasft.models.renderer import Renderer, open_renderer
-from rasft.records import EXPERT, Dropped, Problem, SequenceScore, TrainingExample
+from rasft.records import Dropped, Problem, SequenceScore, TrainingExample
 from rasft.stages import preflight, prepare, score
 from rasft.tables import from_table, to_table
 
@@ -40,12 +40,11 @@ def _examples(config: Config, problems: list[Problem], folder: Path, count: int)
     settings = config.model_copy(update={"data": whole})
     scores, _ = score.score_experts(settings, to_table(chosen, Problem), folder, shard=0)
     found = []
-    for problem, expert in zip(chosen, from_table(scores, SequenceScore), strict=True):
-        prompt = renderer.prompt_ids(problem)
+    prompts = {problem.id: renderer.prompt_ids(problem) for problem in chosen}
+    for expert in from_table(scores, SequenceScore):
+        prompt, name, index = prompts[expert.problem_id], expert.problem_id, expert.sample_index
         ids = (*prompt, *expert.token_ids)
-        found.append(
-            TrainingExample(problem.id, EXPERT, ids, len(prompt), 1.0, expert.reference_logps)
-        )
+        found.append(TrainingExample(name, index, ids, len(prompt), 1.0, expert.reference_logps))
     return to_table(found, TrainingExample)
 
 

@@ -375,7 +375,7 @@ class Config(Section):
     rounds: Count = 1  # runs of a chain (flows/rounds_flow.py), each from the last checkpoint
     model: ModelConfig
     data: DataConfig = DataConfig()
-    prompts: dict[str, PromptConfig]  # by verifier: "math", "python", "choice"
+    prompts: dict[str, PromptConfig]  # by verifier: "math", "python", "choice", "none"
     chat: ChatConfig = ChatConfig()
     warmup: WarmupConfig | None = None
     rollout: RolloutConfig = RolloutConfig()

@@ -16,7 +16,7 @@ from typing import Any
 from rasft.records import LATER, Problem
 
 SCORING = 2  # raise it when a response's score under the same weights would change
-_UNJUDGED = ("id", "source", "expert_response")  # of a problem: they decide no verdict
+_UNJUDGED = ("id", "source", "expert_response", "experts", "system")  # they decide no verdict
 
 
 @dataclass(frozen=True)
@@ -117,25 +117,27 @@ def score_key(prompt_ids: Sequence[int], response_ids: Sequence[int]) -> str:
 
 
 def problem_digest(problem: Problem) -> str:
-    """Of everything that may decide a verdict: not its id, source and expert response."""
-    values = {
-        name: value
-        for name, value in asdict(problem).items()
-        if name not in _UNJUDGED and (value or name not in LATER)
-    }
+    """Of everything that may decide a verdict: not its id, source, system and expert responses."""
+    values = {name: value for name, value in _stated(problem).items() if name not in _UNJUDGED}
     return _digest(json.dumps(values, sort_keys=True).encode())
 
 
 def problem_row(problem: Problem) -> ProblemRow:
     """A problem as the ledger keeps it."""
-    content = json.dumps(asdict(problem), sort_keys=True)
+    content = json.dumps(_stated(problem), sort_keys=True)
     return ProblemRow(_digest(content.encode()), problem_digest(problem), content)
 
 
 def read_problem(row: ProblemRow) -> Problem:
     """The problem of a stored row."""
     fields = json.loads(row.content)
-    return Problem(**fields | {"choices": tuple(fields.get("choices", ()))})
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Problem(**fields | lists)
+
+
+def _stated(problem: Problem) -> dict[str, Any]:
+    """A problem's values, without fields that older problems had not and this one leaves unset."""
+    return {name: value for name, value in asdict(problem).items() if value or name not in LATER}
 
 
 def _tokens(ids: Sequence[int]) -> bytes:

@@ -46,13 +46,21 @@ def build_examples(
 ) -> Iterator[TrainingExample]:
     """The sequences of each group that a method of this kind trains on, with their weights.
 
+    Several expert responses share the expert's weight: each of n has 1/n of it.
+
     Raises KeyError for a sequence without a score: it cannot be trained without its reference.
     """
     scored = {(score.problem_id, score.sample_index): score for score in scores}
+    experts: dict[str, list[int]] = defaultdict(list)
+    for problem_id, index in sorted(scored, reverse=True):
+        if index <= EXPERT:
+            experts[problem_id].append(index)
     for group in groups:
-        prompt = prompt_ids(group.problem_id)
+        prompt, name = prompt_ids(group.problem_id), group.problem_id
         for index, weight in WEIGHTS[kind](group):
-            yield _example(scored[group.problem_id, index], prompt, weight)
+            sharing = (experts[name] if index == EXPERT else None) or [index]
+            for each in sharing:
+                yield _example(scored[name, each], prompt, weight / len(sharing))
 
 
 def _weighted_group(group: Group) -> list[tuple[int, float]]:

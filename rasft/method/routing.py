@@ -19,6 +19,7 @@ from rasft.records import Route
 
 EASY, ROLLOUT, HARD, OTHER = "expert_only_easy", "rollout", "hard_pool", "expert_only_other"
 BUCKETS = (EASY, ROLLOUT, HARD, OTHER)
+UNVERIFIED = "unverified"  # beside them: no verifier can judge its rollouts, so it is not routed
 
 
 @dataclass(frozen=True)

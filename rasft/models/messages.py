@@ -1,4 +1,4 @@
-"""The chat before a response: system text, worked examples, the problem."""
+"""The chat before a response: system text (the problem's own, if any), worked examples, problem."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def messages(
         )
     ]
     asked = {"role": "user", "content": prompt.question.replace(PLACE, problem.prompt)}
-    return _with_system(prompt.system, [*shots, asked], chat)
+    system = prompt.system if problem.system is None else problem.system
+    return _with_system(system, [*shots, asked], chat)
 
 
 def _prompt(problem: Problem, prompts: Mapping[str, PromptConfig]) -> PromptConfig:

@@ -83,8 +83,9 @@ class Renderer:
         self.prompts, self.chat = prompts, chat
         self.template = ChatTemplate(tokenizer, chat)
         self.turn = read_turn(self.template.render, tokenizer)
-        if any(prompt.system for prompt in prompts.values()) and chat.system_role == "template":
-            self.template.check_system()
+        self._takes_system = False  # until it is asked
+        if any(prompt.system for prompt in prompts.values()):
+            self._check_system()
         self.opening = self._without_own_blank(opening_of(self.turn, chat.opening))
         self._eos_token_ids = {*eos_token_ids, tokenizer.eos_token_id} - {None}
 
@@ -119,7 +120,9 @@ class Renderer:
         return thinking + text.removesuffix(self.turn.closing)
 
     def messages(self, problem: Problem) -> list[Message]:
-        """The chat before the response."""
+        """The chat before the response. Raises UserError where the template has no system role."""
+        if problem.system:
+            self._check_system()
         return messages(problem, self.prompts, self.chat)
 
     def notes(self) -> list[str]:
@@ -130,6 +133,11 @@ class Renderer:
         if self.chat.system_role == "user" and any(p.system for p in self.prompts.values()):
             found.append("the system text stands in the first user message (chat.system_role)")
         return found
+
+    def _check_system(self) -> None:
+        if self.chat.system_role == "template" and not self._takes_system:
+            self.template.check_system()
+            self._takes_system = True
 
     def _written(self, response: str) -> str:
         """The response after its opening; one that thinks by itself goes on in the prompt's."""

@@ -106,7 +106,18 @@ def _data(facts: CardFacts) -> str:
         for source in facts.config.data.datasets
     ]
     fingerprint = facts.provenance.get("data_fingerprint", "unknown")
-    return "\n".join([*rows, "", f"Fingerprint of the training problems: `{fingerprint}`."])
+    fingerprinted = f"Fingerprint of the training problems: `{fingerprint}`."
+    return "\n".join([*rows, "", *_counts(facts.provenance), fingerprinted])
+
+
+def _counts(provenance: Mapping[str, Any]) -> list[str]:
+    """How many problems and expert responses; nothing for a run that did not count them."""
+    if "expert_responses" not in provenance:
+        return []
+    problems, experts = provenance["training_problems"], provenance["expert_responses"]
+    unverified = provenance["unverified_problems"]
+    without = f", {unverified} of them without a verifier" if unverified else ""
+    return [f"{problems} training problems{without}, with {experts} expert responses.", ""]
 
 
 def _results(facts: CardFacts) -> str:

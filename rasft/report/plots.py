@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rasft.method.routing import UNVERIFIED
 from rasft.records import Group
 from rasft.report.canvas import BLUE, CLASSES, GREEN, GREY, RED, Picture
 from rasft.results.accuracy import Accuracy
@@ -39,12 +40,19 @@ def solvability(groups: Sequence[Group]) -> bytes:
 
 
 def weights(groups: Sequence[Group]) -> bytes:
-    """The weight given to expert responses and own solutions, by solvability class."""
+    """The weight given to expert responses and own solutions, by solvability class.
+
+    Problems without a verifier, which have none, stand beside the classes.
+    """
 
     picture = Picture("Training weight by solvability", height=4.5)
     axes = picture.axes
-    for position, name in enumerate(CLASSES):
-        members = [g for g in groups if g.sampled and solvability_class(g) == name]
+    unverified = [g for g in groups if g.bucket == UNVERIFIED]
+    bars = {
+        f"{name} solved": [g for g in groups if g.sampled and solvability_class(g) == name]
+        for name in CLASSES
+    } | ({UNVERIFIED: unverified} if unverified else {})
+    for position, members in enumerate(bars.values()):
         expert = sum(g.expert_weight for g in members)
         own = sum(sum(g.rollout_weights) for g in members)
         count = max(1, len(members))
@@ -52,7 +60,7 @@ def weights(groups: Sequence[Group]) -> bytes:
         axes.bar(position + 0.2, own / count, 0.38, color=_SERIES[2])
         for x, value in ((position - 0.2, expert), (position + 0.2, own)):
             axes.text(x, value / count, f"{value / count:.3g}", ha="center", va="bottom")
-    axes.set_xticks(range(3), [f"{name} solved" for name in CLASSES])
+    axes.set_xticks(range(len(bars)), list(bars))
     axes.set_ylabel("mean weight a problem")
     patches = [_patch(_SERIES[1]), _patch(_SERIES[2])]
     _legend(axes, patches, ["expert", "own correct rollouts"])

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from rasft.config.settings import Config
 from rasft.method.posterior import Stop
+from rasft.method.routing import UNVERIFIED
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
 from rasft.report import plots, run_pictures
 from rasft.report.canvas import CLASSES
@@ -206,10 +207,12 @@ def _solvability_text(results: RunResults) -> str:
     rolled = [group for group in results.groups if group.solvability is not None]
     classes = Counter(plots.solvability_class(group) for group in rolled)
     counts = ", ".join(f"{classes[name]} {name}" for name in CLASSES)
+    unverified = sum(group.bucket == UNVERIFIED for group in results.groups)
     return (
         f"{len(rolled)} of {len(results.groups)} problems were rolled out, "
         f"{sum(group.sampled for group in rolled)} samples, "
         f"{sum(group.unique for group in rolled)} unique. Solved: {counts}."
+        + (f" Unverified, so never rolled out: {unverified}." if unverified else "")
     )
 
 
@@ -273,7 +276,7 @@ def _counts_text(results: RunResults) -> str:
     rollouts = Counter(reason for group in results.groups for reason in group.dropped)
     tables = [
         ("Verdicts on rollouts", "status", verdicts),
-        ("Problems dropped before training", "reason", rows),
+        ("Problems and expert responses dropped before training", "reason", rows),
         ("Rollouts left out of their group", "reason", rollouts),
     ]
     return "\n\n".join(

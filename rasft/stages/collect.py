@@ -23,7 +23,10 @@ def group(config: Config, routes: pa.Table, rollouts: pa.Table, verdicts: pa.Tab
 
 def expert_groups(config: Config, rows: pa.Table) -> pa.Table:
     """Groups of problems that nobody rolls out: each trains on its expert alone. Group rows."""
-    routes = [Route(problem.id, routing.OTHER, False) for problem in from_table(rows, Problem)]
+    routes = [
+        Route(row.id, routing.OTHER if row.is_verifiable else routing.UNVERIFIED, False)
+        for row in from_table(rows, Problem)
+    ]
     return to_table(aggregation.build_groups(routes, (), (), config), Group)
 
 

@@ -60,6 +60,14 @@ def of(config: Config) -> ComparisonConfig:
     return comparison
 
 
+def check_verifiers(config: Config, problems: pa.Table) -> None:
+    """Raise UserError for problems without a verifier if a method of the comparison needs one."""
+    comparison = of(config)
+    for name in comparison.methods:
+        method = cell(config, name, comparison.seeds[0]).training.method
+        training_method.check_verifiers(method, problems)
+
+
 def need_rollouts(config: Config) -> bool:
     """Whether a method of the comparison trains on rollouts that are sampled beforehand."""
     comparison = of(config)
@@ -75,7 +83,7 @@ def share(config: Config, problems: pa.Table, policy: Path, with_rollouts: bool)
     scores, _ = score.score_experts(config, problems, policy, shard=0)
     if not with_rollouts:
         return Shared(problems, scores)
-    routes = route.route(config, scores)
+    routes = route.route(config, problems, scores)
     sampled = rollout.roll_out(config, problems, routes, policy, shard=0)
     verdicts, _ = verify.verify(config, problems, sampled.rollouts)
     return Shared(problems, scores, routes, sampled.rollouts, sampled.scores, verdicts)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rasft import plugins
 from rasft.config.settings import BenchmarkConfig, Config
@@ -23,20 +24,18 @@ from rasft.data import problems
 from rasft.data.rows import SourceUnavailable
 from rasft.decoding import engine_choice
 from rasft.errors import UserError
-from rasft.ledger import Ledger, open_ledger
+from rasft.ledger import open_ledger
 from rasft.machine import provenance
 from rasft.models import folders, sources
 from rasft.models.renderer import Renderer, open_renderer
 from rasft.models.traits import context_tokens
-from rasft.records import EXPERT, Dropped, Problem, Rollout, Status, Work
-from rasft.stages import verify
-from rasft.tables import from_table, stream, take, to_table
+from rasft.records import NO_VERIFIER, Dropped, Problem, Work
+from rasft.stages import experts, training_method
+from rasft.tables import take, to_table
 
 NO_BENCHMARK = "name at least one in evaluation.benchmarks"
 
 Benchmark = tuple[BenchmarkConfig, list[Problem]]
-
-JUDGED_AT_ONCE = 50_000  # expert responses in memory at once; each lot starts the verifiers anew
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,19 @@ def prepare(config: Config) -> Prepared:
     renderer = open_renderer(folder, config.prompts, config.chat)
     engine_choice.load(config.rollout.engine)
     found, notes = benchmarks(config)
-    usable, dropped = problems.load_problems(config, data_dir(), _to_avoid(found))
+    usable, dropped, said = problems.load_problems(config, data_dir(), _to_avoid(found))
+    training_method.check_verifiers(config.training.method, usable)
     ledger = open_ledger(config.ledger)
-    usable = _that_fit(usable, renderer, config.data.max_tokens, context_tokens(folder), dropped)
-    usable = _that_verify(usable, config, ledger, dropped)
+    usable = experts.distinct(usable, config.quality.duplicate_similarity, dropped)
+    usable = experts.that_fit(usable, renderer, _limit(config, folder), dropped)
+    usable = experts.that_verify(usable, config, ledger, dropped)
     warmup, training = _split(usable, config)
     return Prepared(
         warmup=warmup,
         training=training,
         dropped=to_table(dropped, Dropped),
         benchmarks=limited(found),
-        notes=(*notes, *renderer.notes()),
+        notes=(*notes, *said, *_of_data(training), *renderer.notes()),
         provenance=_provenance(config, folder, renderer, training),
         work=to_table(ledger.work("start"), Work),
     )
@@ -141,63 +142,39 @@ def _to_avoid(benchmarks: Iterable[Benchmark]) -> list[list[Problem]]:
     ]
 
 
-def _that_fit(
-    rows: pa.Table, renderer: Renderer, max_tokens: int, context: int, dropped: list[Dropped]
-) -> pa.Table:
-    """Those that neither `data.max_tokens` nor the model's context cuts off."""
-    limit = min(max_tokens, context)
-    whose = "data.max_tokens" if max_tokens <= context else "the model's context"
+def _limit(config: Config, folder: Path) -> tuple[int, str]:
+    """The most tokens of a prompt and its response, and whose limit that is."""
+    context = context_tokens(folder)
+    if config.data.max_tokens <= context:
+        return config.data.max_tokens, "data.max_tokens"
+    return context, "the model's context"
 
-    def too_long(row: Problem) -> Dropped | None:
-        tokens = len(renderer.prompt_ids(row)) + len(renderer.response_ids(row.expert))
-        if tokens <= limit:
-            return None
-        return Dropped(row.id, "too_long", f"{tokens} tokens, at most {limit} ({whose})")
 
-    kept = to_table(problems.keep(stream(rows, Problem), too_long, dropped), Problem)
-    if not kept.num_rows:
-        raise UserError(
-            f"all {rows.num_rows} usable training problems are longer than {whose} = {limit} "
-            "tokens; raise data.max_tokens, or take a model that reads more"
+def _of_data(training: pa.Table) -> list[str]:
+    """What a reader must know: of problems without a verifier, and of several experts for one."""
+    counts = counted(training)
+    notes = []
+    if unverified := counts["unverified_problems"]:
+        notes.append(
+            f"{unverified} of {training.num_rows} training problems have the verifier "
+            f"{NO_VERIFIER!r}: they are never rolled out, and train on their experts alone"
         )
-    return kept
-
-
-def _that_verify(
-    rows: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]
-) -> pa.Table:
-    """The problems whose own expert response is judged correct; the refused go to `dropped`.
-
-    The verifiers are started even if every verdict is known: the samples will need them.
-    """
-    verify.check(set(rows["verifier"].unique().to_pylist()), config.verification)
-    before = len(dropped)
-    parts = [
-        _judged(rows.slice(start, JUDGED_AT_ONCE), config, ledger, dropped)
-        for start in range(0, rows.num_rows, JUDGED_AT_ONCE)
-    ]
-    usable = pa.concat_tables([rows.schema.empty_table(), *parts])
-    if not usable.num_rows:
-        raise UserError(
-            f"the verifier refuses the expert response of all {rows.num_rows} training problems, "
-            f"the first with {dropped[before].detail}; check answers, tests and verification "
-            "settings"
+    if (responses := counts["expert_responses"]) > training.num_rows:
+        notes.append(
+            f"{training.num_rows} training problems have {responses} expert responses, which share "
+            "the expert's weight of their problem"
         )
-    return usable
+    return notes
 
 
-def _judged(part: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]) -> pa.Table:
-    rows = from_table(part, Problem)
-    experts = [Rollout(row.id, EXPERT, 0, (), row.expert, "stop") for row in rows]
-    verdicts = verify.judge(rows, experts, config.verification, ledger)
-    kept = []
-    for place, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
-        if verdict.status in (Status.CORRECT, Status.UNDECIDED):
-            kept.append(place)
-        else:
-            detail = f"{verdict.status}: {verdict.answer!r} {verdict.detail}".strip()
-            dropped.append(Dropped(row.id, "expert_refused", detail))
-    return take(part, kept)
+def counted(training: pa.Table) -> dict[str, int]:
+    """How many expert responses the problems have, and how many problems have no verifier."""
+    further = pc.sum(pc.list_value_length(training["experts"])).as_py() or 0
+    unverified = pc.sum(pc.equal(training["verifier"], NO_VERIFIER)).as_py() or 0
+    return {
+        "expert_responses": training.num_rows + further,
+        "unverified_problems": unverified,
+    }
 
 
 def _split(rows: pa.Table, config: Config) -> tuple[pa.Table, pa.Table]:
@@ -226,5 +203,6 @@ def _provenance(
         "template_fingerprint": renderer.fingerprint(),
         "data_fingerprint": problems.fingerprint(training),
         "training_problems": training.num_rows,
+        **counted(training),
         "seed": config.seed,
     }

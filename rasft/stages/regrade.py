@@ -57,11 +57,11 @@ def regrade(ledger: Ledger, config: Config) -> list[Graded]:
     """
     if ledger.store is None:
         return []
-    versions: dict[tuple[str, str], list[Problem]] = defaultdict(list)
+    versions: dict[tuple[str, str], dict[Problem, None]] = defaultdict(dict)  # each one once
     sampled: dict[str, Problem] = {}
     for row in ledger.problems().rows():
         problem = sampled[row.problem] = read_problem(row)
-        versions[problem.id, problem.prompt].append(problem)
+        versions[problem.id, problem.prompt][problem] = None
     graded: list[Graded] = []
     for folder in sorted(ledger.store.folders("samples")):
         pairs = [

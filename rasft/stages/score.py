@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +11,8 @@ from rasft import plugins
 from rasft.config.settings import Config
 from rasft.ledger import Ledger, known_scores, open_ledger
 from rasft.ledger.known_scores import Response
-from rasft.models.renderer import open_renderer
-from rasft.records import EXPERT, Problem, SequenceScore, Work
+from rasft.models.renderer import Renderer, open_renderer
+from rasft.records import Problem, SequenceScore, Work
 from rasft.tables import from_table, shard_rows, to_table
 
 
@@ -24,11 +24,7 @@ def score_experts(
     Under the starting policy they are the reference's, so one pass serves router and trainer.
     """
     renderer = open_renderer(policy, config.prompts, config.chat)
-    mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
-    sequences = [
-        (row.id, EXPERT, renderer.prompt_ids(row), renderer.response_ids(row.expert))
-        for row in mine
-    ]
+    sequences = list(_experts(renderer, shard_rows(rows, shard, config.data.score_shards)))
     ledger = open_ledger(config.ledger)
     scores = score(config, policy, sequences, ledger)
     return to_table(scores, SequenceScore), to_table(ledger.work("score"), Work)
@@ -41,8 +37,11 @@ def read_experts(
     if plugins.load("losses", config.training.method).USES_REFERENCE:
         return score_experts(config, rows, policy, shard)
     renderer = open_renderer(policy, config.prompts, config.chat)
-    mine = from_table(shard_rows(rows, shard, config.data.score_shards), Problem)
-    unscored = [SequenceScore(p.id, EXPERT, renderer.response_ids(p.expert), ()) for p in mine]
+    mine = shard_rows(rows, shard, config.data.score_shards)
+    unscored = [
+        SequenceScore(name, index, response, ())
+        for name, index, _, response in _experts(renderer, mine)
+    ]
     return to_table(unscored, SequenceScore), to_table([], Work)
 
 
@@ -63,3 +62,11 @@ def score(
         )
 
     return known_scores.score_or_find(folder, dtype, sequences, ledger, make)
+
+
+def _experts(renderer: Renderer, rows: pa.Table) -> Iterator[Response]:
+    """Every expert response of the problems, the first and the further ones."""
+    for row in from_table(rows, Problem):
+        prompt = renderer.prompt_ids(row)
+        for index, text in row.expert_sequences:
+            yield row.id, index, prompt, renderer.response_ids(text)

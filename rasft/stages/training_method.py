@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from rasft import plugins
 from rasft.config.settings import REINFORCEMENT, Config, TrainingConfig
 from rasft.errors import UserError
+from rasft.records import NO_VERIFIER
 from rasft.training.launch.command_line import launcher_file
 
 REWARDS = "rewards"
+# Kinds that a problem without verdicts gives nothing to.
+VERDICTS = {"own": "the policy's verified responses", REWARDS: "the verdicts of every problem"}
 
 
 FLOWS = {
@@ -31,6 +37,18 @@ def check_method(config: Config, trains: Collection[str]) -> None:
         raise UserError(
             f"training.method = {method!r} trains on {trains_on(method)!r}, which this flow does "
             f"not make: run flows/{FLOWS[trains_on(method)]}, or set one of: {', '.join(fitting)}"
+        )
+
+
+def check_verifiers(method: str, rows: pa.Table) -> None:
+    """Raise UserError for problems without a verifier where the method trains on verdicts alone."""
+    unverified = pc.sum(pc.equal(rows["verifier"], NO_VERIFIER)).as_py() or 0
+    kind = trains_on(method)
+    if unverified and kind in VERDICTS:
+        raise UserError(
+            f"training.method = {method!r} trains on {VERDICTS[kind]}, and "
+            f"{unverified} of {rows.num_rows} training problems have the verifier {NO_VERIFIER!r}; "
+            "give them a verifier, leave them out, or take a method that trains on experts"
         )
 
 

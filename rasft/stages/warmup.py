@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from rasft.config.settings import Config
 from rasft.models.renderer import open_renderer
-from rasft.records import EXPERT, Problem, TrainingExample
+from rasft.records import Problem, TrainingExample
 from rasft.stages.train import Trained, fit
 from rasft.tables import from_table, to_table
 from rasft.training.launch.launcher import STANDALONE, LaunchContext
@@ -21,7 +21,10 @@ def warm_up(
     folder: Path,
     context: LaunchContext = STANDALONE,
 ) -> Trained | None:
-    """The expert stage before the round: plain supervised training on problems of its own."""
+    """The expert stage before the round: plain supervised training on problems of its own.
+
+    Each of a problem's n expert responses has the weight 1/n.
+    """
     if config.warmup is None:
         return None
     renderer = open_renderer(base, config.prompts, config.chat)
@@ -29,13 +32,14 @@ def warm_up(
     examples = [
         TrainingExample(
             problem_id=row.id,
-            sample_index=EXPERT,
-            input_ids=(*renderer.prompt_ids(row), *renderer.response_ids(row.expert)),
+            sample_index=index,
+            input_ids=(*renderer.prompt_ids(row), *renderer.response_ids(text)),
             prompt_tokens=len(renderer.prompt_ids(row)),
-            weight=1.0,
+            weight=1.0 / len(row.expert_sequences),
             reference_logps=(),  # plain SFT reads no reference
         )
         for row in rows
+        for index, text in row.expert_sequences
     ]
     settings = config.training.model_copy(
         update={

@@ -1,5 +1,6 @@
 """The flows beside RASFT's, on a model of random weights: real steps, seconds each."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,17 @@ import pytest
 import tiny_model
 from metaflow import Run, Runner, namespace
 
-from rasft.records import EXPERT, BenchmarkResult, CellResult, MethodResult, TrainingExample
+from rasft.records import (
+    EXPERT,
+    BenchmarkResult,
+    CellResult,
+    Dropped,
+    MethodResult,
+    Problem,
+    Route,
+    TrainingExample,
+)
+from rasft.records import SequenceScore as Scored
 from rasft.results import result_table, runs, table_text
 from rasft.tables import from_table
 
@@ -87,7 +98,22 @@ def test_rl_says_when_every_reward_is_zero(workplace: Path) -> None:
     assert "![Training](training.png)" in report
 
 
+SEVERAL = [
+    f"To add 2 and 3, {way}: \\boxed{{5}}." for way in ("count on from 2", "start at 3 then")
+]
+MIXED = [
+    *({"id": f"p{i}", "prompt": f"What is {i} + 9?", "verifier": "math", "answer": str(i + 9),
+       "expert_response": f"So {i} + 9 = \\boxed{{{i + 9}}}."} for i in range(4)),
+    {"id": "several", "prompt": "What is 2 + 3?", "verifier": "math", "answer": "5",
+     "expert_response": [SEVERAL[0], SEVERAL[0] + " Yes", SEVERAL[1], "Clearly \\boxed{6} it is."]},
+    {"id": "own", "prompt": "What is 3 + 3?", "verifier": "math", "answer": "6",
+     "expert_response": "So \\boxed{6}.", "system": "Answer in one line."},
+    *({"id": f"n{i}", "prompt": f"Greet {who}.", "verifier": "none",
+       "expert_response": f"Hello, {who}!"} for i, who in enumerate(("Ann", "Bob"))),
+]  # fmt: skip
 COMPARE = """
+data: {datasets: [{name: files, options: {path: MIXED}}]}
+prompts: {none: {}}
 verification: {math: {workers: 1}}
 rollout: {samples_per_problem: 2, max_new_tokens: 4}
 comparison:
@@ -99,7 +125,10 @@ comparison:
 
 
 def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path) -> None:
-    run = finish("compare_flow.py", write("compare.yaml", COMPARE, workplace))
+    file = workplace / "mixed.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in MIXED))
+    compare = COMPARE.replace("MIXED", str(file))
+    run = finish("compare_flow.py", write("compare.yaml", compare, workplace))
     task = run["end"].task
     cells = {(c.method, c.seed): c for c in from_table(task["cells"].data, CellResult)}
     assert set(cells) == {("osw_ft", 2), ("broken", 2)}
@@ -116,6 +145,47 @@ def test_compare_joins_every_cell_and_tells_of_those_that_failed(workplace: Path
     assert rebuilt == task["table"].data
     for part in ("| base ", "| osw_ft ", "| dft "):
         assert part in rebuilt
+    check_mixed(run)
+
+
+def check_mixed(run: Run) -> None:
+    """Several experts are all scored, no verifier is no rollout, and both are told."""
+    shared, prepared = run["sample"].task["shared"].data, run["prepare"].task
+    scored = [(s.problem_id, s.sample_index) for s in from_table(shared["expert_scores"], Scored)]
+    names = ["p0", "p1", "p2", "p3", "several", "own", "n0", "n1"]
+    assert sorted(scored) == sorted([*((name, EXPERT) for name in names), ("several", EXPERT - 1)])
+    buckets = {r.problem_id: (r.bucket, r.rolled_out) for r in from_table(shared["routes"], Route)}
+    assert buckets == {
+        name: ("unverified", False) if name in ("n0", "n1") else ("rollout", True) for name in names
+    }
+    assert set(shared["rollouts"]["problem_id"].to_pylist()) == set(names[:6])
+    dropped = {(d.problem_id, d.reason): d for d in from_table(prepared["dropped"].data, Dropped)}
+    assert set(dropped) == {("several", "repeated_expert"), ("several", "expert_refused")}
+    said = dropped["several", "expert_refused"].detail
+    assert said.startswith("expert response 3 of 3: incorrect: '6'")
+    (own,) = (row for row in from_table(shared["problems"], Problem) if row.id == "own")
+    assert own.system == "Answer in one line."
+    notes = run["end"].task["notes"].data
+    assert any("2 of 8 training problems have the verifier 'none'" in note for note in notes)
+    assert any("8 training problems have 9 expert responses" in note for note in notes)
+    (cell,) = (t for t in run["train"].tasks() if t["method"].data == "osw_ft")
+    assert cell["summary"].data["sequences"] == 9
+
+
+def test_a_method_that_needs_verdicts_refuses_rows_without(workplace: Path) -> None:
+    file = workplace / "none.jsonl"
+    file.write_text(f"{json.dumps(MIXED[-1])}\n")
+    text = f"""
+        data: {{datasets: [{{name: files, options: {{path: {file}}}}}]}}
+        training: {{method: grpo, batch_size: 8}}
+    """
+    config = write("refused.yaml", textwrap.dedent(text), workplace)
+    command = [sys.executable, str(FLOWS / "rl_flow.py"), "--config", "cfg", config, "run"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "training.method = 'grpo' trains on the verdicts of every problem, and 1 of 1" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,12 @@ def test_results_come_with_intervals_and_are_the_trained_models(tmp_path: Path) 
     assert [(row.dataset_name, row.metric_value) for row in found] == [("math500", 0.4)]
 
 
+def test_the_card_counts_problems_and_experts() -> None:
+    counts = {"training_problems": 8, "expert_responses": 9, "unverified_problems": 2}
+    text = str(model_card.card(facts(provenance=counts)))
+    assert "8 training problems, 2 of them without a verifier, with 9 expert responses." in text
+
+
 def test_unknown_licence_is_said(tmp_path: Path) -> None:
     model_card.write(tmp_path, facts(origin=None, licence=None))
     text = (tmp_path / "README.md").read_text()

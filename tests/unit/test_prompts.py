@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
+from rasft.config.chat import ChatConfig
 from rasft.config.settings import Exchange, PromptConfig
 from rasft.errors import UserError
 from rasft.models.renderer import Renderer
@@ -29,6 +30,31 @@ def test_prompt_and_response_join_into_the_chat(tokenizer) -> None:
     assert roles == ["system", "user", "assistant", "user"]
     assert text.endswith("assistant\nfive" + tokenizer.eos_token)
     assert text.count("What is 2 + 3?") == 1
+
+
+def test_a_rows_own_system_text_stands_in_place_of_the_configs(tokenizer) -> None:
+    own = replace(PROBLEM, system="Be brief.")
+    renderer = Renderer(tokenizer, PROMPTS)
+    assert renderer.messages(own)[0] == {"role": "system", "content": "Be brief."}
+    assert renderer.messages(PROBLEM)[0]["content"] == "Think."
+    in_user = Renderer(tokenizer, PROMPTS, ChatConfig(system_role="user"))
+    assert in_user.messages(own)[0] == {"role": "user", "content": "Be brief.\n\n1+1?"}
+
+
+NO_SYSTEM = """{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}
+{% endif %}<|im_start|>{{ m.role }}
+{{ m.content }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+
+
+def test_a_template_without_a_system_role_refuses_a_rows_own_text(tokenizer, tmp_path) -> None:
+    (tmp_path / "plain.jinja").write_text(NO_SYSTEM)
+    chat = ChatConfig(template=str(tmp_path / "plain.jinja"))
+    renderer = Renderer(tokenizer, {"math": PromptConfig()}, chat)
+    assert renderer.prompt_ids(PROBLEM)
+    with pytest.raises(UserError, match=r"no system message can be rendered.*system_role: user"):
+        renderer.prompt_ids(replace(PROBLEM, system="Be brief."))
 
 
 def test_the_response_ends_with_one_supervised_eos(tokenizer) -> None:

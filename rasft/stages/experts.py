@@ -1,0 +1,125 @@
+"""The expert responses that a run trains on: no repetition, none too long, none that is refused.
+
+Each leaves alone and is counted alone; a problem leaves with its last one.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rasft.config.settings import Config
+from rasft.data.experts import keep_experts
+from rasft.errors import UserError
+from rasft.ledger import Ledger
+from rasft.method.quality import first_occurrences, trigrams
+from rasft.models.renderer import Renderer
+from rasft.records import NO_VERIFIER, Dropped, Problem, Rollout, Status, Verdict
+from rasft.stages import verify
+from rasft.tables import from_table, stream, to_table
+
+JUDGED_AT_ONCE = 50_000  # problems in memory at once; each lot starts the verifiers anew
+
+
+def distinct(rows: pa.Table, threshold: float, dropped: list[Dropped]) -> pa.Table:
+    """The problems without an expert response that nearly repeats an earlier one of its problem.
+
+    `threshold` is the 3-gram similarity from which on rollouts repeat each other too.
+    """
+    if not pc.max(pc.list_value_length(rows["experts"])).as_py():
+        return rows
+
+    def repeated(row: Problem) -> dict[int, Dropped]:
+        new = first_occurrences([trigrams(text) for _, text in row.expert_sequences], threshold)
+        return {
+            index: Dropped(row.id, "repeated_expert", _which(row, index))
+            for (index, _), is_new in zip(row.expert_sequences, new, strict=True)
+            if not is_new
+        }
+
+    return to_table(keep_experts(stream(rows, Problem), repeated, dropped), Problem)
+
+
+def that_fit(
+    rows: pa.Table, renderer: Renderer, limit: tuple[int, str], dropped: list[Dropped]
+) -> pa.Table:
+    """Those that are not cut off at `limit`: its tokens, and whose limit it is."""
+    most, whose = limit
+
+    def too_long(row: Problem) -> dict[int, Dropped]:
+        prompt = len(renderer.prompt_ids(row))
+        lengths = {
+            index: prompt + len(renderer.response_ids(text)) for index, text in row.expert_sequences
+        }
+        return {
+            index: Dropped(
+                row.id, "too_long", f"{_which(row, index)}{tokens} tokens, at most {most} ({whose})"
+            )
+            for index, tokens in lengths.items()
+            if tokens > most
+        }
+
+    kept = to_table(keep_experts(stream(rows, Problem), too_long, dropped), Problem)
+    if not kept.num_rows:
+        raise UserError(
+            f"all {rows.num_rows} usable training problems are longer than {whose} = {most} "
+            "tokens; raise data.max_tokens, or take a model that reads more"
+        )
+    return kept
+
+
+def that_verify(rows: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]) -> pa.Table:
+    """Those that their problem's verifier judges correct; without a verifier all are kept.
+
+    The verifiers are started even if every verdict is known: the samples will need them.
+    """
+    named = set(rows["verifier"].unique().to_pylist())
+    verify.check(named - {NO_VERIFIER}, config.verification)
+    before = len(dropped)
+    parts = [
+        _judged(rows.slice(start, JUDGED_AT_ONCE), config, ledger, dropped)
+        for start in range(0, rows.num_rows, JUDGED_AT_ONCE)
+    ]
+    usable = pa.concat_tables([rows.schema.empty_table(), *parts])
+    if not usable.num_rows:
+        raise UserError(
+            f"the verifier refuses the expert response of all {rows.num_rows} training problems, "
+            f"the first with {dropped[before].detail}; check answers, tests and verification "
+            "settings"
+        )
+    return usable
+
+
+def _judged(part: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]) -> pa.Table:
+    rows = from_table(part, Problem)
+    judged = [row for row in rows if row.is_verifiable]
+    experts = [
+        Rollout(row.id, index, 0, (), text, "stop")
+        for row in judged
+        for index, text in row.expert_sequences
+    ]
+    verdicts = verify.judge(judged, experts, config.verification, ledger)
+    refused = {
+        (verdict.problem_id, verdict.sample_index): verdict
+        for verdict in verdicts
+        if verdict.status not in (Status.CORRECT, Status.UNDECIDED)
+    }
+
+    def faults(row: Problem) -> dict[int, Dropped]:
+        return {
+            index: _refusal(row, refused[row.id, index])
+            for index, _ in row.expert_sequences
+            if (row.id, index) in refused
+        }
+
+    return to_table(keep_experts(rows, faults, dropped), Problem)
+
+
+def _refusal(row: Problem, verdict: Verdict) -> Dropped:
+    said = f"{verdict.status}: {verdict.answer!r} {verdict.detail}".strip()
+    return Dropped(row.id, "expert_refused", _which(row, verdict.sample_index) + said)
+
+
+def _which(row: Problem, index: int) -> str:
+    """Which of several expert responses is meant."""
+    return f"expert response {-index} of {1 + len(row.experts)}: " if row.experts else ""
