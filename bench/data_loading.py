@@ -70,7 +70,7 @@ def load(path: Path) -> dict[str, Any]:
     )
     benchmark = problems.load_benchmark(config.evaluation.benchmarks[0], None)
     before, start = peak_memory_bytes(), time.process_time()
-    table, dropped = problems.load_problems(config, None, [benchmark])
+    table, dropped, _ = problems.load_problems(config, None, [benchmark])
     seconds = time.process_time() - start
     return {
         "rows": table.num_rows + len(dropped),

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 
 from rasft.data import rows
+from rasft.data.hashes import boxed, stated
 from rasft.data.source import Source
 from rasft.records import Problem
 
 _MARK = re.compile(r"<<[^<>]*>>")
-_FINAL = "####"
 
 
 def load(source: Source, name: str, split: str) -> Iterator[Problem]:
@@ -32,7 +32,7 @@ def load(source: Source, name: str, split: str) -> Iterator[Problem]:
             "id": f"gsm8k/{split}/{index}",
             "problem": fields["question"],
             "solution": fields["answer"],
-            "answer": fields["answer"].rpartition(_FINAL)[2],
+            "answer": stated(fields["answer"]),
         }
 
     rows.check_options(name, source)
@@ -42,7 +42,7 @@ def load(source: Source, name: str, split: str) -> Iterator[Problem]:
             prompt=row.text("problem"),
             verifier="math",
             expert_response=expert(row.optional("solution")),
-            answer=number(row.optional("answer")),
+            answer=number(row.optional("answer") or "") or None,
             rules="gsm8k",
             source=name,
         )
@@ -54,14 +54,9 @@ def expert(solution: str | None) -> str | None:
     >>> expert("He has 2*3 = <<2*3=6>>6 pens.\n#### 6")
     'He has 2*3 = 6 pens.\nThe answer is \\boxed{6}.'
     """
-    if solution is None:
-        return None
-    steps, mark, answer = _MARK.sub("", solution).rpartition(_FINAL)
-    if not mark:
-        return solution
-    return f"{steps.rstrip()}\nThe answer is \\boxed{{{number(answer)}}}."
+    return solution and boxed(_MARK.sub("", solution), number)
 
 
-def number(answer: str | None) -> str | None:
+def number(answer: str) -> str:
     """The answer without blanks and thousands commas."""
-    return answer.strip().replace(",", "") if answer else None
+    return answer.strip().replace(",", "")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,17 +30,27 @@ Placed = tuple[str, int, Problem]  # where the rows come from and which it is, a
 Fault = Callable[[Problem], Dropped | None]
 
 
+class Loaded(NamedTuple):
+    """The training problems that can be used, the others with the reason, and what to know."""
+
+    problems: pa.Table  # Problem rows
+    dropped: list[Dropped]
+    notes: list[str]  # of how the rows were read, for a reader of the report
+
+
 def load_problems(
     config: Config, data_dir: str | None, benchmarks: Iterable[Iterable[Problem]] = ()
-) -> tuple[pa.Table, list[Dropped]]:
-    """The training problems that can be used, as Problem rows, and the others with the reason.
+) -> Loaded:
+    """The training problems that can be used, and the others with the reason.
 
     `benchmarks` are the evaluation problems that training must not see. Raises UserError.
     """
     if not config.data.datasets:
         raise UserError("data.datasets names no dataset, and a training needs one; add it")
     dropped: list[Dropped] = []
-    rows = keep(_with_unique_ids(_read(config, data_dir)), _without_gold, dropped)
+    notes: list[str] = []
+    placed = _read(config, data_dir, dropped, notes)
+    rows = keep(_with_unique_ids(placed), _without_gold, dropped)
     if config.data.decontaminate:
         rows = keep(rows, in_benchmark(benchmarks), dropped)
     table = to_table(rows, Problem)
@@ -54,7 +64,7 @@ def load_problems(
             f"no training problem is left of {read} read from {names}"
             f"{_by_reason(dropped)}; check data.datasets"
         )
-    return table, dropped
+    return Loaded(table, dropped, list(dict.fromkeys(notes)))
 
 
 def load_benchmark(config: BenchmarkConfig, data_dir: str | None, seed: int = 0) -> list[Problem]:
@@ -74,6 +84,11 @@ def benchmark_rows(
     placed = ((config.name, n, row) for n, row in enumerate(plugin.load(source), 1))
     some = False
     for problem in _with_unique_ids(placed):
+        if not problem.is_verifiable:
+            raise UserError(
+                f"benchmark {config.name}: problem {problem.id!r} has the verifier "
+                f"{problem.verifier!r}, and what cannot be verified cannot be evaluated"
+            )
         if lacking := _without_gold(problem):
             raise UserError(
                 f"benchmark {config.name}: problem {problem.id!r} has nothing to verify with "
@@ -117,7 +132,8 @@ def without_repetitions(table: pa.Table, threshold: float) -> tuple[pa.Table, li
     Two problems repeat each other if their texts are near-duplicates and their golds are equal:
     "where k > 0" and "where k < 0" nearly agree in their words and are two problems.
     """
-    columns = [_Column(table[name]) for name in ("answer", "choices", "tests", "setup")]
+    names = ("answer", "choices", "tests", "setup", "system")
+    columns = [_Column(table[name]) for name in names]
     twins = near_duplicates.find(
         _Column(table["prompt"]), threshold, lambda row: tuple(column[row] for column in columns)
     )
@@ -161,21 +177,27 @@ def fingerprint(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def _read(config: Config, data_dir: str | None) -> Iterator[Placed]:
+def _read(
+    config: Config, data_dir: str | None, dropped: list[Dropped], notes: list[str]
+) -> Iterator[Placed]:
+    """Every problem of every dataset; rows that can be none go to `dropped`."""
     verifiers = plugins.names("verifiers")
     for position, dataset in enumerate(config.data.datasets):
         key = f"data.datasets[{position}] ({dataset.name})"
-        for number, problem in enumerate(_rows(dataset, data_dir, config.seed), start=1):
+        source = Source(data_dir, dataset.limit, config.seed, dataset.options, notes)
+        for number, row in enumerate(_rows(dataset, source), start=1):
+            if isinstance(row, Dropped):
+                dropped.append(row)
+                continue
             where = f"{key} row {number}"
-            if problem.verifier not in verifiers:
-                raise UserError(f"{where}: {plugins.unknown('verifiers', problem.verifier)}")
-            _require_expert(problem, where)
-            yield key, number, problem
+            if row.verifier not in verifiers:
+                raise UserError(f"{where}: {plugins.unknown('verifiers', row.verifier)}")
+            _require_expert(row, where)
+            yield key, number, row
 
 
-def _rows(dataset: DatasetConfig, data_dir: str | None, seed: int) -> Iterator[Problem]:
-    source = Source(data_dir, dataset.limit, seed, dataset.options)
-    rows: Iterator[Problem] = plugins.load("datasets", dataset.name).load(source)
+def _rows(dataset: DatasetConfig, source: Source) -> Iterator[Problem | Dropped]:
+    rows: Iterator[Problem | Dropped] = plugins.load("datasets", dataset.name).load(source)
     return rows
 
 
@@ -201,6 +223,8 @@ def _with_unique_ids(placed: Iterable[Placed]) -> Iterator[Problem]:
 
 
 def _without_gold(problem: Problem) -> Dropped | None:
+    if not problem.is_verifiable:
+        return None
     needs = ("tests", "no_tests") if problem.verifier == "python" else ("answer", "no_answer")
     gold, reason = getattr(problem, needs[0]), needs[1]
     if (gold or "").strip():

@@ -7,7 +7,7 @@ hub row into those. Errors name the file and line, or the hub dataset and row, a
 from __future__ import annotations
 
 import gc
-import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rasft.data.file_types import Malformed, json_lines
 from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.records import Problem
@@ -29,7 +30,7 @@ class SourceUnavailable(UserError):
 
 @dataclass(frozen=True)
 class Location:
-    """Where rows lie: `file` below RASFT_DATA_DIR, or a split of a hub dataset.
+    """Where rows lie: `file` below RASFT_DATA_DIR ("" for none), or a split of a hub dataset.
 
     `revision` is the hub commit that the field names were checked against; None is the newest.
     With `files` the hub's JSON lines files of these names are read, one after the other: for a
@@ -52,6 +53,26 @@ class Row:
     fields: Fields
     where: str
 
+    @classmethod
+    def of(cls, value: Any, where: str) -> Row:
+        """The row of a JSON object. Raises UserError for any other value."""
+        if not isinstance(value, dict):
+            raise UserError(f"{where} must hold a JSON object, not {type(value).__name__}")
+        return cls(value, where)
+
+    def value(self, field: str) -> Any:
+        """A field, also one within another, named with dots; None where it is absent.
+
+        >>> Row({"extra": {"answer": "4"}}, "rows line 1").value("extra.answer")
+        '4'
+        """
+        if field in self.fields or "." not in field:
+            return self.fields.get(field)
+        found: Any = self.fields
+        for part in field.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
+
     def text(self, field: str) -> str:
         """A field that every row has. Raises UserError naming the row if it is not there."""
         value = self.optional(field)
@@ -62,16 +83,18 @@ class Row:
 
     def optional(self, field: str) -> str | None:
         """A field as text; None where it is absent, null or blank. 27.0 becomes "27"."""
-        value = self.fields.get(field)
+        value = self.value(field)
         if isinstance(value, bool) or not isinstance(value, (str, int, float, type(None))):
             raise UserError(f"{self.where}: field {field!r} must be text, not {value!r:.60}")
         if isinstance(value, float) and value.is_integer():
             value = int(value)
+        if isinstance(value, float) and math.isnan(value):  # what tables have for nothing
+            value = None
         return None if value is None or not str(value).strip() else str(value)
 
     def texts(self, field: str) -> tuple[str, ...]:
         """A field that is a list of texts; none where it is absent."""
-        value = self.fields.get(field) or []
+        value = self.value(field) or []
         if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
             raise UserError(f"{self.where}: field {field!r} must be texts, not {value!r:.60}")
         return tuple(value)
@@ -88,17 +111,18 @@ def read(
     Raises SourceUnavailable where there is neither file nor hub, UserError for a broken row.
     """
     local = Path(source.data_dir, location.file) if source.data_dir else None
-    rows = read_jsonl(local) if local and local.is_file() else _read_hub(location, local, from_hub)
+    rows = read_jsonl(local) if local and local.is_file() else read_hub(location, local, from_hub)
     return islice(filter(wanted, rows), source.limit)
 
 
 def read_jsonl(path: Path) -> Iterator[Row]:
     """The rows of a JSONL file; blank lines are skipped. Raises UserError naming the line."""
     try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _parse(line, f"{path} line {number}")
+        with path.open(encoding="utf-8-sig") as lines:
+            for place, fields in json_lines(lines):
+                yield Row.of(fields, f"{path} {place}")
+    except Malformed as error:
+        raise UserError(f"{path} {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
 
@@ -146,19 +170,15 @@ def check_options(name: str, source: Source, known: Iterable[str] = ()) -> None:
         raise UserError(f"{name}: unknown option {unknown[0]!r}; known: {names}")
 
 
-def _parse(line: str, where: str) -> Row:
-    try:
-        fields = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"{where} is not valid JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise UserError(f"{where} must hold a JSON object, not {type(fields).__name__}")
-    return Row(fields, where)
-
-
-def _read_hub(
-    location: Location, local: Path | None, from_hub: Callable[[Fields, int], Fields]
+def read_hub(
+    location: Location,
+    local: Path | None = None,
+    from_hub: Callable[[Fields, int], Fields] = lambda fields, index: fields,
 ) -> Iterator[Row]:
+    """The rows of a hub dataset, streamed. `local` is the file that was looked for before.
+
+    Raises SourceUnavailable where the hub has or gives none, UserError for other fields.
+    """
     rows = _stream(location, local)
     for index, fields in enumerate(rows):
         where = f"hub dataset {location.hub} split {location.split} row {index}"
@@ -214,10 +234,28 @@ def hub_failure() -> str:
     return ""
 
 
+@cache
+def newest_commit(hub: str) -> str | None:
+    """The commit that a hub dataset is at; None where the hub does not tell."""
+    from huggingface_hub import HfApi
+
+    try:
+        commit: str | None = HfApi().dataset_info(hub, timeout=10).sha
+    except Exception:  # whatever it is, reading the rows will meet it and say so
+        return None
+    return commit
+
+
 def _unavailable(location: Location, local: Path | None, reason: str) -> SourceUnavailable:
+    gated = GATED if location.gated or "gated" in reason else ""
+    if not location.file:
+        return SourceUnavailable(
+            f"the hub dataset {location.hub} cannot be read ({reason}); connect to the hub, and "
+            f"look up its name, config, split and revision there{gated}"
+        )
     missing = f"there is no {local}" if local else "RASFT_DATA_DIR is not set"
     return SourceUnavailable(
         f"no rows for {location.file}: {missing}, and the hub dataset {location.hub} cannot be "
         f"read ({reason}); set RASFT_DATA_DIR to a folder with {location.file}, or connect to the "
-        f"hub{GATED if location.gated else ''}"
+        f"hub{gated}"
     )

@@ -15,6 +15,7 @@ from rasft.config.settings import SourceConfig
 from rasft.data.rows import SourceUnavailable
 from rasft.data.source import ByOption, ByParts, Source
 from rasft.errors import UserError
+from rasft.records import Problem
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def size_of(
     if published is not None:
         return Size(wanted.name, min(published, wanted.limit or published), published=published)
     try:
-        return Size(wanted.name, sum(1 for _ in plugin.load(source)), counted=True)
+        found = sum(isinstance(row, Problem) for row in plugin.load(source))
+        return Size(wanted.name, found, counted=True)
     except SourceUnavailable as error:
         if wanted.limit is None:
             raise UserError(f"{error}; to plan without it, set its limit in the config") from None

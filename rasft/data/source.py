@@ -19,6 +19,8 @@ class Source:
     limit: int | None = None  # rows; None for all
     seed: int = 0  # of generated problems
     options: Mapping[str, Any] = field(default_factory=dict)  # the plugin's own settings
+    # What a reader of the report must know of how the rows were read: the plugin adds to it.
+    notes: list[str] = field(default_factory=list, compare=False)
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import fsspec
-import fsspec.implementations.arrow
 import fsspec.implementations.local
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rasft.addresses import file_system
 from rasft.errors import MachineError, UserError
 
 KEY = "key"  # the column that identifies a row
@@ -216,26 +215,15 @@ def digest(facts: Facts) -> str:
 
 
 def _open(root: str) -> tuple[Any, str]:
-    """The file system of a path and the path in it. S3 goes through Arrow's own client."""
+    """The file system of a path and the path in it."""
     try:
-        if root.startswith("s3://"):
-            fs: Any = fsspec.implementations.arrow.ArrowFSWrapper(_s3())
-            return fs, root.removeprefix("s3://").rstrip("/")
-        fs, base = fsspec.core.url_to_fs(root)
-        return fs, str(base).rstrip("/")
+        fs, base = file_system(root)
+        return fs, base.rstrip("/")
     except (ImportError, ValueError, OSError) as error:
         raise UserError(
             f"ledger.path = {root!r} cannot be opened: {error}; "
             "name a folder, or an address that fsspec knows such as s3://bucket/folder"
         ) from None
-
-
-def _s3() -> Any:
-    """Credentials and region come from the usual AWS_* variables, and so does an endpoint."""
-    from pyarrow import fs
-
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return fs.S3FileSystem(endpoint_override=endpoint)
 
 
 def _is_local(fs: Any) -> bool:

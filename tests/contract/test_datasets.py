@@ -22,6 +22,7 @@ SIZES = {"gsm8k": 7_473, "math_train": 7_500, "mbpp_train": 374}
 # as their cards state; the local files lack them, so no test counts the rows
 UNCHECKED = {"numina_math_cot": 859_494, "kodcode": 245_937}
 GENERATED = {"generated_math": 1_000, "generated_code": 1_000, "generated_sums": 1_000}
+OWN = {"id": 7, "prompt": "2+2?", "verifier": "math", "expert_response": "4", "answer": 4.0}
 SAMPLES = {  # plugins whose data is not among the local files: rows with the hub's fields
     "numina_math_cot": (
         "math/train/numina_math_cot.jsonl",
@@ -52,10 +53,8 @@ SAMPLES = {  # plugins whose data is not among the local files: rows with the hu
             },
         ],
     ),
-    "jsonl": (
-        "own.jsonl",
-        [{"id": 7, "prompt": "2+2?", "verifier": "math", "expert_response": "4", "answer": 4.0}],
-    ),
+    "jsonl": ("own.jsonl", [OWN]),
+    "files": ("own.jsonl", [OWN]),
 }
 
 
@@ -75,7 +74,7 @@ def source(tmp_path):
             return Source(options=options, **settings)
         if name in SAMPLES:
             write(tmp_path, *SAMPLES[name])
-            path = {"path": SAMPLES[name][0]} if name == "jsonl" else {}
+            path = {"path": SAMPLES[name][0]} if name in ("jsonl", "files") else {}
             return Source(str(tmp_path), options=path | options, **settings)
         if not DATA:
             pytest.skip("RASFT_DATA_DIR is not set")
@@ -144,7 +143,7 @@ def test_the_real_files_have_the_published_number_of_rows(name):
 def test_every_source_states_its_number_of_rows():
     stated = {name: published(name)[0][1] for name in (*SIZES, *UNCHECKED)}
     assert stated == SIZES | UNCHECKED
-    for name in (*GENERATED, "jsonl"):
+    for name in (*GENERATED, "jsonl", "files"):
         assert not hasattr(plugins.load("datasets", name), "ROWS")
 
 

@@ -28,7 +28,14 @@ CONFINED = {
 FLOORS = (
     ("rasft.errors", "rasft.paths", "rasft.progress", "rasft.records", "rasft.tables"),
     ("rasft.answers.reading", "sandbox.inside"),
-    ("rasft.answers.comparing", "rasft.extras", "rasft.losses", "rasft.plugins", "rasft.workers"),
+    (
+        "rasft.addresses",
+        "rasft.answers.comparing",
+        "rasft.extras",
+        "rasft.losses",
+        "rasft.plugins",
+        "rasft.workers",
+    ),
     ("rasft.answers", "rasft.config", "sandbox"),
     ("rasft.data", "rasft.method", "rasft.models", "rasft.results", "rasft.verifiers"),
     ("rasft.decoding", "rasft.generated", "rasft.machine", "rasft.report"),

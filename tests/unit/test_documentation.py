@@ -293,7 +293,7 @@ for path in sorted(Path().glob("*.yaml")):
     config = files.load(path)
     for dataset in config.data.datasets:
         if dataset.name == "spreadsheet":
-            table, dropped = problems.load_problems(config, ".")
+            table, dropped, _ = problems.load_problems(config, ".")
             print("spreadsheet", table["answer"].to_pylist(), len(dropped))
     for benchmark in config.evaluation.benchmarks:
         if benchmark.name == "svamp":

@@ -238,7 +238,7 @@ def test_a_limit_stands_for_a_file_that_is_not_there() -> None:
         update={"datasets": (wanted.model_copy(update={"limit": 10_000}),)}
     )
     lines = assumed(authors.model_copy(update={"data": limited}))
-    assert "assumed     jsonl 10,000 problems (its limit; the rows are not here)" in lines
+    assert "assumed     files 10,000 problems (its limit; the rows are not here)" in lines
 
 
 def test_the_command_plans_without_data(tmp_path: Path) -> None:

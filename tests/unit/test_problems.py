@@ -32,8 +32,8 @@ def loaded(tmp_path):
         path = tmp_path / "rows.jsonl"
         path.write_text("".join(json.dumps(value) + "\n" for value in values))
         options = {"path": str(path), "verifier": "math"}
-        kept, dropped = problems.load_problems(settings("jsonl", options, **data), None, benchmarks)
-        return from_table(kept, Problem), dropped
+        found = problems.load_problems(settings("jsonl", options, **data), None, benchmarks)
+        return from_table(found.problems, Problem), found.dropped
 
     return run
 
@@ -100,6 +100,37 @@ def test_rows_with_nothing_to_verify_are_dropped_and_counted(loaded):
     ]
 
 
+def test_a_row_without_a_verifier_needs_no_gold_and_is_no_benchmark(loaded, tmp_path, monkeypatch):
+    kept, dropped = loaded(ROW, {"prompt": "Greet.", "expert_response": "Hi!", "verifier": "none"})
+    assert [row.verifier for row in kept] == ["math", "none"]
+    assert dropped == []
+    plugin = load("benchmarks", "amc23")
+    monkeypatch.setattr(plugin, "load", lambda source: iter([replace(kept[1], id="7")]))
+    with pytest.raises(UserError, match="amc23: problem '7' has the verifier 'none', and what"):
+        problems.load_benchmark(BenchmarkConfig(name="amc23"), None)
+
+
+def test_a_row_that_is_no_problem_is_dropped_and_what_was_recognised_is_noted(tmp_path):
+    path = tmp_path / "chat.jsonl"
+    turns = [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "\\boxed{4}"}]
+    rows_ = [{"conversations": turns}, {"conversations": turns * 2}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows_))
+    options = {"path": str(path), "verifier": "math", "answer": "boxed"}
+    found = problems.load_problems(settings("files", options), None)
+    assert [row.id for row in from_table(found.problems, Problem)] == ["chat/0"]
+    assert [(row.problem_id, row.reason) for row in found.dropped] == [("chat/1", "multi_turn")]
+    assert [note.split(",")[0] for note in found.notes] == [
+        "files: the rows of chat are read as format 'sharegpt'"
+    ]
+
+
+def test_rows_with_system_texts_of_their_own_do_not_repeat_each_other(loaded):
+    long = "A baker sells 12 loaves of bread each morning and 30 rolls each evening: in all?"
+    row = ROW | {"prompt": long}
+    kept, _ = loaded(row | {"system": "A."}, row | {"id": "b", "system": "B."})
+    assert [each.system for each in kept] == ["A.", "B."]
+
+
 def test_no_problem_left_is_an_error_that_counts_the_reasons(loaded):
     with pytest.raises(UserError, match=r"no training problem is left of 0 read from jsonl; check"):
         loaded()
@@ -154,8 +185,8 @@ def test_rows_are_not_held_while_they_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(problems, "_rows", watched)
     monkeypatch.setattr(tables, "AT_ONCE", 50)
     options = {"path": str(path), "verifier": "math"}
-    table, _ = problems.load_problems(settings("jsonl", options), None)
-    assert table.num_rows == 1000
+    found = problems.load_problems(settings("jsonl", options), None)
+    assert found.problems.num_rows == 1000
     assert most <= 2 * 50
 
 
@@ -203,7 +234,7 @@ def test_the_two_olympiadbench_problems_in_math_are_found():
 def test_gsm8k_shares_nothing_with_the_math_benchmarks():
     names = ("math500", "minerva_math", "olympiadbench", "aime24", "aime25", "amc23")
     benchmarks = [problems.load_benchmark(BenchmarkConfig(name=name), DATA) for name in names]
-    kept, dropped = problems.load_problems(settings("gsm8k"), DATA, benchmarks)
+    kept, dropped, _ = problems.load_problems(settings("gsm8k"), DATA, benchmarks)
     assert len(kept) == 7_472
     assert [(row.problem_id, row.reason) for row in dropped] == [
         ("gsm8k/train/6691", "near_duplicate")
@@ -212,7 +243,7 @@ def test_gsm8k_shares_nothing_with_the_math_benchmarks():
 
 def test_generated_problems_survive_their_own_held_out_split():
     benchmark = problems.load_benchmark(BenchmarkConfig(name="heldout_math", limit=500), None)
-    kept, dropped = problems.load_problems(settings("generated_math"), None, [benchmark])
+    kept, dropped, _ = problems.load_problems(settings("generated_math"), None, [benchmark])
     assert len(kept) + len(dropped) == 1_000
     assert len(dropped) <= 30
 
