@@ -9,7 +9,7 @@ import click
 
 from rasft.commands.ledger import ledger
 from rasft.config import files as config_files
-from rasft.config.settings import VerificationConfig
+from rasft.config.verification import VerificationConfig
 from rasft.errors import RasftError
 
 config_argument = click.argument(
@@ -129,7 +129,7 @@ def verify(rows: Path, output: Path, config_path: Path | None, keep_output: bool
     malformed.
 
     \b
-    A row of the input, for the verifier math or python:
+    A row of the input, here for the verifiers math and python; choice, exact and regex have math's:
       {"id": 1, "verifier": "math", "response": "It is \\\\boxed{3/2}.", "answer": "1.5"}
       {"id": 2, "verifier": "python", "response": "```python\\n...", "tests": "assert f(1) == 2"}
     Optional: rules, tolerance (math); entry_point, setup, code_prefix, prompt, limits (python).

@@ -45,9 +45,10 @@ class Problem:
 
     id: str
     prompt: str  # the user's message, before any chat template
-    verifier: str  # plugin name: "math", "python" or "choice"
+    verifier: str  # plugin name: "math", "python", "choice", ...
     expert_response: str | None = None  # None only for evaluation problems
-    answer: str | None = None  # math: the gold answer; choice: the letter of the right one
+    # math, exact: the gold answer; choice: the letter of the right one; regex: a pattern
+    answer: str | None = None
     rules: str | None = None  # math: the benchmark whose answer conventions hold
     tolerance: float | None = None  # math: absolute tolerance stated by the benchmark
     tests: str | None = None  # python: test source

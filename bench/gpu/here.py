@@ -18,7 +18,8 @@ from unittest import mock
 import torch
 from accelerate.state import AcceleratorState
 
-from rasft.config.settings import TrainingConfig, VerificationConfig
+from rasft.config.settings import TrainingConfig
+from rasft.config.verification import VerificationConfig
 from rasft.decoding import one_engine
 from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling
 from rasft.stages import verify

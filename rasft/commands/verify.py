@@ -19,7 +19,7 @@ from typing import Any
 
 from rasft import plugins
 from rasft.answers.comparing.rules import rules_named
-from rasft.config.settings import VerificationConfig
+from rasft.config.verification import VerificationConfig
 from rasft.errors import UserError
 from rasft.progress import track
 from rasft.records import Problem, Status
@@ -27,16 +27,15 @@ from rasft.verifiers import Judgement, Submission, Verifier
 
 BLOCK = 256  # rows read ahead; what a crash may have to judge again
 MALFORMED_EXIT = 1
-_REQUIRED = {
-    "math": ("response", "answer"),
-    "python": ("response", "tests"),
-    "choice": ("response", "answer"),
-}
+# texts of a row beside the response and the gold; a verifier that is not here may read any
 _OPTIONAL = {
     "math": ("rules",),
     "python": ("prompt", "entry_point", "setup", "code_prefix"),
     "choice": (),
+    "exact": (),
+    "regex": (),
 }
+_ANY = ("prompt", "answer", "expert_response", "rules", "tests", "entry_point", "setup")
 _LIMITS = ("cpu_seconds", "wall_seconds", "memory_mb")
 _CORRECT = {Status.CORRECT: True, Status.UNDECIDED: None, Status.MALFORMED: None}
 Limits = tuple[tuple[str, float], ...]
@@ -143,10 +142,13 @@ def _checked(fields: dict[str, Any], number: int) -> Row:
     if not isinstance(fields.get("id"), str | int):
         raise UserError("`id` must be a string or an integer")
     verifier = fields.get("verifier")
-    if verifier not in _REQUIRED:
-        raise UserError(f"`verifier` is {verifier!r}; known: {', '.join(_REQUIRED)}")
-    texts = {name: _text(fields, name, required=True) for name in _REQUIRED[verifier]}
-    texts |= {name: _text(fields, name, required=False) for name in _OPTIONAL[verifier]}
+    if verifier not in plugins.names("verifiers"):
+        known = ", ".join(plugins.names("verifiers"))
+        raise UserError(f"`verifier` is {verifier!r}; known: {known}")
+    gold = getattr(plugins.load("verifiers", verifier), "GOLD", "answer")
+    texts = {name: _text(fields, name, required=False) for name in _OPTIONAL.get(verifier, _ANY)}
+    for name in filter(None, ("response", gold)):
+        texts[name] = _text(fields, name, required=True)
     rules_named(texts.get("rules"))
     response = texts.pop("response") or ""
     problem = Problem(
@@ -154,7 +156,7 @@ def _checked(fields: dict[str, Any], number: int) -> Row:
         verifier=verifier,
         prompt=texts.pop("prompt", None) or "",
         tolerance=_number(fields, "tolerance"),
-        choices=_texts(fields, "choices") if verifier == "choice" else (),
+        choices=() if verifier in ("math", "python") else _texts(fields, "choices"),
         **texts,  # type: ignore[arg-type]
     )
     limits = _limits(fields.get("limits"))

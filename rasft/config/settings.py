@@ -13,6 +13,7 @@ from rasft import plugins
 from rasft.config.chat import ChatConfig
 from rasft.config.resources import ResourcesConfig
 from rasft.config.section import Count, Positive, Section, Share
+from rasft.config.verification import VerificationConfig
 
 REINFORCEMENT = ("grpo", "dapo")  # methods that train on rewards instead of examples
 
@@ -223,36 +224,6 @@ class RouterConfig(Section):
     progress: Share = 0.0  # where in training this round stands: moves the window
 
 
-class MathVerifierConfig(Section):
-    """Math answers, judged in killable worker processes."""
-
-    workers: Count | None = None  # null: one for each core
-    deadline_seconds: Positive = 2.0  # wall clock; then the worker is killed and replaced
-    memory_mb: Count = 1024  # of one worker
-    format: Literal["boxed", "stated"] = "boxed"  # "stated" also takes "the answer is ..."
-    cache: bool = True  # equal pairs are judged once
-
-
-class PythonVerifierConfig(Section):
-    """Python programs, judged in warm Docker containers."""
-
-    containers: Count | None = None  # null: one for each core
-    in_flight_per_container: Count = 8  # programs sent ahead to a container
-    cpu_seconds: Positive = 6.0  # of one program
-    wall_seconds: Positive = 20.0  # of one program, asleep or not
-    memory_mb: Count = 512  # of one program with its judge
-    runtime: Literal["runsc"] | None = None  # gVisor, where Docker has it
-    base_image: str | None = None  # null: sandbox/Dockerfile's default
-    keep_output: bool = False  # also return the last 2 kB that a program printed
-
-
-class VerificationConfig(Section):
-    """Settings of each verifier."""
-
-    math: MathVerifierConfig = MathVerifierConfig()
-    python: PythonVerifierConfig = PythonVerifierConfig()
-
-
 class LoraSettings(Section):
     """Low-rank adapters in place of all weights; the trained model has them merged in."""
 
@@ -375,7 +346,7 @@ class Config(Section):
     rounds: Count = 1  # runs of a chain (flows/rounds_flow.py), each from the last checkpoint
     model: ModelConfig
     data: DataConfig = DataConfig()
-    prompts: dict[str, PromptConfig]  # by verifier: "math", "python", "choice"
+    prompts: dict[str, PromptConfig]  # by verifier: "math", "python", "choice", ...
     chat: ChatConfig = ChatConfig()
     warmup: WarmupConfig | None = None
     rollout: RolloutConfig = RolloutConfig()

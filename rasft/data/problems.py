@@ -40,7 +40,7 @@ def load_problems(
     if not config.data.datasets:
         raise UserError("data.datasets names no dataset, and a training needs one; add it")
     dropped: list[Dropped] = []
-    rows = keep(_with_unique_ids(_read(config, data_dir)), _without_gold, dropped)
+    rows = keep(_with_unique_ids(_read(config, data_dir)), without_gold(), dropped)
     if config.data.decontaminate:
         rows = keep(rows, in_benchmark(benchmarks), dropped)
     table = to_table(rows, Problem)
@@ -73,8 +73,9 @@ def benchmark_rows(
     source = Source(data_dir, config.limit, seed, config.options)
     placed = ((config.name, n, row) for n, row in enumerate(plugin.load(source), 1))
     some = False
+    fault = without_gold()
     for problem in _with_unique_ids(placed):
-        if lacking := _without_gold(problem):
+        if lacking := fault(problem):
             raise UserError(
                 f"benchmark {config.name}: problem {problem.id!r} has nothing to verify with "
                 f"({lacking.reason}); mend or remove the row"
@@ -93,6 +94,22 @@ def keep(rows: Iterable[Problem], fault: Fault, dropped: list[Dropped]) -> Itera
             yield row
         else:
             dropped.append(found)
+
+
+def without_gold() -> Fault:
+    """Says of a problem whether it lacks what its verifier judges by: the plugin's `GOLD`."""
+    fields: dict[str, str | None] = {}
+
+    def fault(problem: Problem) -> Dropped | None:
+        name = problem.verifier
+        if name not in fields:
+            fields[name] = getattr(plugins.load("verifiers", name), "GOLD", "answer")
+        field = fields[name]
+        if field is None or (getattr(problem, field) or "").strip():
+            return None
+        return Dropped(problem.id, f"no_{field}", f"{problem.source}: nothing to verify with")
+
+    return fault
 
 
 def in_benchmark(benchmarks: Iterable[Iterable[Problem]]) -> Fault:
@@ -198,14 +215,6 @@ def _with_unique_ids(placed: Iterable[Placed]) -> Iterator[Problem]:
             )
         first[problem.id] = source, number
         yield problem
-
-
-def _without_gold(problem: Problem) -> Dropped | None:
-    needs = ("tests", "no_tests") if problem.verifier == "python" else ("answer", "no_answer")
-    gold, reason = getattr(problem, needs[0]), needs[1]
-    if (gold or "").strip():
-        return None
-    return Dropped(problem.id, reason, f"{problem.source}: nothing to verify with")
 
 
 def _by_reason(dropped: Iterable[Dropped]) -> str:

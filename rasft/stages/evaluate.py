@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from rasft.config import protocols
-from rasft.config.settings import BenchmarkConfig, Config, VerificationConfig
+from rasft.config.settings import BenchmarkConfig, Config
+from rasft.config.verification import VerificationConfig
 from rasft.data import problems
 from rasft.decoding.chat_server import Address
 from rasft.decoding.engine import Sampling
@@ -143,9 +144,13 @@ def _sampler(
 
 
 def stated(settings: VerificationConfig) -> VerificationConfig:
-    """The verifiers' settings with math answers also taken from words."""
-    math = settings.math.model_copy(update={"format": "stated"})
-    return settings.model_copy(update={"math": math})
+    """The verifiers' settings with answers also taken from words, where there is a choice."""
+    spoken = {
+        name: section.model_copy(update={"format": "stated"})
+        for name, section in settings
+        if "format" in type(section).model_fields
+    }
+    return settings.model_copy(update=spoken)
 
 
 def engine_notes(manifests: Iterable[Manifest]) -> list[str]:

@@ -118,18 +118,26 @@ def benchmarks(config: Config, whole: bool = True) -> tuple[list[Benchmark], lis
 
 def _sound(rows: Iterable[Problem], most: int | None) -> tuple[list[Problem], list[str]]:
     """The first problems whose gold can be judged against, and the others with what is wrong."""
-    from rasft.answers.golds import check_golds  # brings mpmath, which no other step needs
-
     kept: list[Problem] = []
     faults: list[str] = []
     for row in rows:
-        if found := check_golds([row]):
-            faults += [f"{name}: {why}" for name, why in found]
+        if fault := _gold_fault(row):
+            faults.append(f"{row.id}: {fault}")
         else:
             kept.append(row)
         if len(kept) == most:
             break
     return kept, faults
+
+
+def _gold_fault(row: Problem) -> str:
+    """Why nothing can be judged by the gold of a problem; "" where it is sound."""
+    own = getattr(plugins.load("verifiers", row.verifier), "gold_fault", None)
+    if own is not None:
+        return str(own(row))
+    from rasft.answers.golds import check_golds  # brings mpmath, which no other step needs
+
+    return next((why for _, why in check_golds([row])), "")
 
 
 def _to_avoid(benchmarks: Iterable[Benchmark]) -> list[list[Problem]]:

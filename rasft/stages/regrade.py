@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from rasft.config.settings import Config, VerificationConfig
+from rasft.config.settings import Config
+from rasft.config.verification import VerificationConfig
 from rasft.ledger import Ledger
 from rasft.ledger.rows import (
     SampleRow,

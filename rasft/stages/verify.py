@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from rasft import plugins
-from rasft.config.settings import Config, VerificationConfig
+from rasft.config.settings import Config
+from rasft.config.verification import VerificationConfig
 from rasft.errors import MachineError, UserError
 from rasft.ledger import Ledger, open_ledger
 from rasft.ledger.rows import VerdictRow, problem_digest, verdict_key

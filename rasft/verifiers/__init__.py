@@ -1,8 +1,13 @@
 """Verifier plugins: one file each, the file's name is the name in a problem row.
 
 A plugin module defines `build(settings) -> Verifier`, where `settings` is the verification
-section of the config. It may name in `INDIFFERENT` the settings that can change no verdict: stored
-verdicts are then reused whatever these are.
+section of the config. It may also define
+
+- `INDIFFERENT`: the settings that can change no verdict; stored verdicts are reused whatever these
+  are;
+- `GOLD`: the field of a problem that it judges by, `answer` if not said; rows without it are
+  dropped. None: it needs none;
+- `gold_fault(problem)`: why a gold cannot be judged by, or ""; benchmarks leave such rows out.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from sandbox.image import image_files
 from sandbox.pool import Pool, PoolSettings
 from sandbox.protocol import Limits, Outcome, SandboxError, SandboxJob
 
+GOLD = "tests"  # the field of a problem that says what is right
 MOST_MEMORY_MB = 4096  # that a problem may ask for
 # Settings that change no verdict.
 INDIFFERENT = ("containers", "in_flight_per_container", "keep_output")

@@ -11,7 +11,8 @@ import pytest
 from rasft import plugins
 from rasft.answers.golds import check_golds
 from rasft.commands.verify import run_verify
-from rasft.config.settings import LedgerConfig, QualityConfig, VerificationConfig
+from rasft.config.settings import LedgerConfig, QualityConfig
+from rasft.config.verification import VerificationConfig
 from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.ledger import open_ledger

@@ -11,7 +11,8 @@ import pytest
 
 from rasft import plugins
 from rasft.config import files as config_files
-from rasft.config.settings import Config, PromptConfig, VerificationConfig
+from rasft.config.settings import Config, PromptConfig
+from rasft.config.verification import VerificationConfig
 from rasft.errors import UserError
 from rasft.ledger import Ledger
 from rasft.ledger.store import Store

@@ -285,7 +285,7 @@ USE = """
 from pathlib import Path
 from rasft import plugins
 from rasft.config import files
-from rasft.config.settings import VerificationConfig
+from rasft.config.verification import VerificationConfig
 from rasft.data import problems
 from rasft.records import Problem
 from rasft.verifiers import Submission

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rasft.commands.verify import run_verify
-from rasft.config.settings import MathVerifierConfig, VerificationConfig
+from rasft.config.verification import MathVerifierConfig, VerificationConfig
 from rasft.errors import UserError
 
 SETTINGS = VerificationConfig(math=MathVerifierConfig(workers=1))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from rasft import plugins
-from rasft.config.settings import VerificationConfig
+from rasft.config.verification import VerificationConfig
 from rasft.records import Problem, Status
 from rasft.verifiers import Submission
 
