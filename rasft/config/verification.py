@@ -46,6 +46,15 @@ class RegexVerifierConfig(Section):
     format: Literal["boxed", "stated"] = "boxed"  # "stated" also takes "the answer is ..."
 
 
+class FunctionVerifierConfig(Section):
+    """The user's own function, in killable worker processes."""
+
+    call: str | None = None  # "graders:judge": judge in graders.py of a folder of `plugins`
+    workers: Count | None = None  # null: one for each core
+    deadline_seconds: Positive = 2.0  # wall clock; then the worker is killed and replaced
+    memory_mb: Count = 1024  # of one worker
+
+
 class VerificationConfig(Section):
     """Settings of each verifier."""
 
@@ -53,3 +62,4 @@ class VerificationConfig(Section):
     python: PythonVerifierConfig = PythonVerifierConfig()
     exact: ExactVerifierConfig = ExactVerifierConfig()
     regex: RegexVerifierConfig = RegexVerifierConfig()
+    function: FunctionVerifierConfig = FunctionVerifierConfig()

@@ -40,10 +40,10 @@ class OrderedWorkers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._starting:
-            if self._started:
-                self._pool.__exit__()
+        # those that wait for a worker first: of a closed pool they would get none
         self._threads.shutdown(cancel_futures=True)
+        if self._started:
+            self._pool.__exit__()
 
     def process_ids(self) -> list[int]:
         """The worker processes alive now."""
