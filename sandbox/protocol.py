@@ -94,7 +94,8 @@ class SandboxJob:
     "check"      execute them, then call check(<entry point>)
     "functions"  execute them, then call every test_* function and Test* class
     "stdio"      tests are {"inputs": [text], "outputs": [text]}: run the program on each input
-                 and compare what it prints, trailing white space apart
+                 and compare what it prints, trailing white space apart; with "tolerance", a
+                 number, compare tokens, where a decimal may be off by it, absolute or relative
 
     The program is the first of `source` and `alternatives` that compiles and binds the entry
     point at module level; where none does, the first that compiles; else `source`.

@@ -1,7 +1,8 @@
 """Says how the tests of a program are to be run, from their text alone.
 
 Tests are recognised by their form:
-  stdio      a JSON object {"inputs": [text, ...], "outputs": [text, ...]}
+  stdio      a JSON object {"inputs": [text, ...], "outputs": [text, ...]}, perhaps with
+             "tolerance": a number from 0 to 0.01
   check      a top-level `def check(candidate)`, as in HumanEval, that nothing calls
   functions  top-level `def test_...` or `class Test...`, as pytest collects them
   script     the rest, asserts at top level, as in MBPP
@@ -16,6 +17,7 @@ from functools import lru_cache
 
 from rasft.answers.programs import bound
 
+MOST_TOLERANCE = 0.01
 _CHECK = re.compile(r"^def check\s*\(", re.M)
 _CHECK_CALLED = re.compile(r"^check\s*\(", re.M)
 _TEST_FUNCTIONS = re.compile(r"^(?:def test|class Test)", re.M)
@@ -43,7 +45,12 @@ def _is_stdio(tests: str) -> bool:
         cases = json.loads(tests)
     except ValueError:
         return False
-    if set(cases) != {"inputs", "outputs"}:
+    if set(cases) - {"tolerance"} != {"inputs", "outputs"}:
+        return False
+    tolerance = cases.get("tolerance", 0)
+    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
+        return False
+    if not 0 <= tolerance <= MOST_TOLERANCE:
         return False
     texts = [*cases["inputs"], *cases["outputs"]]
     same_length = len(cases["inputs"]) == len(cases["outputs"])

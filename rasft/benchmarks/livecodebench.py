@@ -21,8 +21,8 @@ from dataclasses import replace
 from datetime import date
 from itertools import islice
 
+from rasft.data import contests, rows
 from rasft.data import livecodebench as lcb
-from rasft.data import rows
 from rasft.data.source import ByOption, Source
 from rasft.errors import UserError
 from rasft.records import Problem
@@ -43,18 +43,6 @@ LOCATION = rows.Location(
 CPU_SECONDS = 60.0
 MEMORY_MB = 1024  # AtCoder's limit
 TESTS_MB = 4
-USUAL_MODULES = (
-    "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random",
-    "statistics", "itertools", "functools", "operator", "io", "sys", "json", "typing",
-)  # fmt: skip
-IMPORTS = "\n".join(
-    (
-        *(f"from {module} import *" for module in (*USUAL_MODULES, "builtins")),
-        f"import {', '.join(USUAL_MODULES)}",  # the modules' names are the modules again
-        "sys.setrecursionlimit(50_000)",
-    )
-)
-READS = "Write a Python program that reads standard input and prints the answer."
 CALLED = "Complete this class. Answer with the whole class in one code block."
 
 
@@ -106,11 +94,11 @@ def _problem(row: rows.Row, most_characters: int) -> Problem:
     question = row.text("question_content")
     return Problem(
         id=f"{NAME}/{row.text('question_id')}",
-        prompt=f"{question}\n\n{_asked(starter) if method else READS}",
+        prompt=f"{question}\n\n{_asked(starter) if method else contests.READS}",
         verifier="python",
         tests=_tests(row, method, most_characters),
         entry_point="Solution" if method else None,
-        code_prefix=f"{IMPORTS}\n\n\n{starter}" if method and starter else None,
+        code_prefix=f"{contests.IMPORTS}\n\n\n{starter}" if method and starter else None,
         source=NAME,
         cpu_seconds=CPU_SECONDS,
         memory_mb=MEMORY_MB,
@@ -122,7 +110,7 @@ def _asked(starter: str | None) -> str:
 
 
 def _tests(row: rows.Row, method: str | None, most_characters: int) -> str:
-    kept = lcb.within(lcb.cases(row), most_characters)
+    kept = contests.within(lcb.cases(row), most_characters)
     if not kept:
         raise UserError(f"{row.where}: no test is within tests_mb; raise it")
     try:

@@ -48,20 +48,6 @@ def cases(row: rows.Row) -> Iterator[Case]:
             raise UserError(f"{row.where}: field {field!r} holds no tests: {error}") from None
 
 
-def within(found: Iterable[Case], most_characters: int) -> list[Case]:
-    """The tests, in order, without those that would pass beyond `most_characters` in all.
-
-    >>> within([("1", "2"), ("1" * 99, ""), ("3", "4")], 10)
-    [('1', '2'), ('3', '4')]
-    """
-    kept, left = [], most_characters
-    for given, expected in found:
-        if len(given) + len(expected) <= left:
-            left -= len(given) + len(expected)
-            kept.append((given, expected))
-    return kept
-
-
 def of_standard_input(found: Iterable[Case]) -> str:
     """Tests of a program that reads and prints.
 

@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.inside import pytest_shim, statuses
+from sandbox.inside import printed, pytest_shim, statuses
 from sandbox.inside.remote import ProgramEnd, Session, TestsError
 from sandbox.inside.wire_format import Channel
 
@@ -128,13 +128,8 @@ def _run_stdio(job: dict[str, Any], session: Session) -> None:
     for number, (given, expected) in enumerate(
         zip(cases["inputs"], cases["outputs"], strict=True), 1
     ):
-        if _lines(session.run(given)) != _lines(expected):
+        if not printed.same(session.run(given), expected, cases.get("tolerance")):
             raise AssertionError(f"case {number} of {len(cases['inputs'])}: another output")
-
-
-def _lines(text: str) -> list[str]:
-    """Return the lines that count: without white space at their ends or lines at the end."""
-    return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
 def guard_numpy() -> None:

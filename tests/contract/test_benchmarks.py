@@ -21,7 +21,7 @@ from rasft.answers.choices import gold_letter
 from rasft.answers.comparing.rules import rules_named
 from rasft.answers.golds import check_golds
 from rasft.config.settings import BenchmarkConfig
-from rasft.data import livecodebench, rows, sizes
+from rasft.data import contests, livecodebench, rows, sizes
 from rasft.data.source import Source
 from rasft.errors import UserError
 from tests import benchmark_rows
@@ -397,8 +397,8 @@ def test_tests_beyond_the_limit_are_left_out():
     big = benchmark_rows.packed([{"input": "1" * 1_500_000, "output": "2", "testtype": "stdin"}])
     row = benchmark_rows.FILES["livecodebench"][1][0] | {"private_test_cases": big}
     found = list(livecodebench.cases(rows.Row(row, "row 7")))
-    assert len(livecodebench.within(found, 4_000_000)) == 2
-    assert len(livecodebench.within(found, 1_000_000)) == 1
+    assert len(contests.within(found, 4_000_000)) == 2
+    assert len(contests.within(found, 1_000_000)) == 1
 
 
 def test_the_hubs_reader_of_json_lines_gives_the_same_problems(monkeypatch):

@@ -14,13 +14,17 @@ from rasft.data import gsm8k, mbpp, rows
 from rasft.data.source import ByOption, Source
 from rasft.errors import UserError
 from rasft.records import Problem
+from tests import contest_rows
 
 DATA = os.environ.get("RASFT_DATA_DIR")
 needs_data = pytest.mark.skipif(not DATA, reason="RASFT_DATA_DIR is not set")
 
 SIZES = {"gsm8k": 7_473, "math_train": 7_500, "mbpp_train": 374}
 # as their cards state; the local files lack them, so no test counts the rows
-UNCHECKED = {"numina_math_cot": 859_494, "kodcode": 245_937}
+UNCHECKED = {
+    "numina_math_cot": 859_494, "kodcode": 245_937,
+    "apps": 5_000, "taco": 25_443, "code_contests": 13_328,
+}  # fmt: skip
 GENERATED = {"generated_math": 1_000, "generated_code": 1_000, "generated_sums": 1_000}
 SAMPLES = {  # plugins whose data is not among the local files: rows with the hub's fields
     "numina_math_cot": (
@@ -52,6 +56,9 @@ SAMPLES = {  # plugins whose data is not among the local files: rows with the hu
             },
         ],
     ),
+    "apps": ("code/apps_train.jsonl", contest_rows.APPS),
+    "taco": ("code/taco_train.jsonl", contest_rows.TACO),
+    "code_contests": ("code/code_contests_train.jsonl", contest_rows.CODE_CONTESTS),
     "jsonl": (
         "own.jsonl",
         [{"id": 7, "prompt": "2+2?", "verifier": "math", "expert_response": "4", "answer": 4.0}],
