@@ -3,8 +3,9 @@
 The expert response is the dataset's own solution, which passes the tests; option `response: r1`
 takes the published answer of DeepSeek-R1 instead, without its thinking, which is much longer.
 Tests are pytest functions that import from a module `solution`; that import goes, since programs
-here run beside their tests. Tests that need pytest itself cannot run in the sandbox: such rows
-have no tests, and are dropped and counted when the rows are validated.
+here run beside their tests. The judge has pytest's raises, approx and mark.parametrize. Tests that
+need more of it (fixtures such as tmp_path or capsys) refuse their own solution, so that the row is
+dropped and counted when the rows are validated.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ LOCATION = rows.Location(
     split="train",
     revision="ae0c7208b5542c180493fe03d7f17e715e3d4805",
 )
-_IMPORT = re.compile(r"^(?:from solution import .*|import solution)\n?", re.MULTILINE)
+# as it stands, on one line or on several; for what has another name the judge has the module
+_IMPORT = re.compile(
+    r"^(?:from solution import (?:\*|\w+(?:[ \t]*,[ \t]*\w+)*|\(\s*\w+(?:\s*,\s*\w+)*\s*,?\s*\))"
+    r"|import solution)[ \t]*(?:\n|\Z)",
+    re.MULTILINE,
+)
 
 
 def load(source: Source) -> Iterator[Problem]:
@@ -46,9 +52,14 @@ def load(source: Source) -> Iterator[Problem]:
 
 
 def tests(code: str) -> str | None:
-    """The test functions without the import of the solution; None where they need pytest."""
-    code = _IMPORT.sub("", code).strip()
-    return None if "pytest" in code else code or None
+    """The test functions without the import of the solution.
+
+    >>> tests("from solution import (\\n    inc,\\n)\\n\\ndef test_it(): assert inc(1) == 2")
+    'def test_it(): assert inc(1) == 2'
+    >>> tests("import solution as s"), tests("from solution import inc as f")
+    ('import solution as s', 'from solution import inc as f')
+    """
+    return _IMPORT.sub("", code).strip() or None
 
 
 def _solution(row: rows.Row) -> str | None:

@@ -22,6 +22,7 @@ from sandbox.inside.wire_format import Channel
 SOLUTION, CONTROL = 3, 4
 MODULE = "tests"
 Report = Callable[[int], None]
+_UNRUN = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 _BUILTINS = frozenset(vars(builtins))
 _GUARDED = ("allclose", "isclose", "array_equal")
 _GUARDED_TESTING = (
@@ -56,8 +57,7 @@ class Tests:
         if self._job["form"] == "check":
             self._namespace["check"](self._session.remote(self._entry))
         elif self._job["form"] == "functions":
-            for call in pytest_shim.calls(self._namespace):
-                call()
+            _run_functions(self._namespace)
 
     def _prepare(self) -> None:
         sys.modules["pytest"] = pytest_shim.module()
@@ -121,6 +121,17 @@ def _names(code: types.CodeType) -> set[str]:
         if isinstance(constant, types.CodeType):
             names |= _names(constant)
     return names
+
+
+def _run_functions(namespace: dict[str, Any]) -> None:
+    """Run every test. No test at all, or one that runs nothing when called, would pass anything."""
+    ran = 0
+    for call in pytest_shim.calls(namespace):
+        ran += 1
+        if isinstance(call(), _UNRUN):
+            raise TestsError(f"test {ran} is no plain function: a call of it runs nothing")
+    if not ran:
+        raise TestsError("the tests hold no test")
 
 
 def _run_stdio(job: dict[str, Any], session: Session) -> None:

@@ -223,7 +223,7 @@ def test_kodcode_tests_run_beside_the_program(source):
     exec(program + "\n" + plain.tests, names)
     names["test_it"]()
     assert "import" not in plain.tests
-    assert with_pytest.tests is None
+    assert with_pytest.tests == "import pytest\n\ndef test_it(): pass"
 
 
 def test_kodcode_can_take_the_answer_of_r1_without_its_thinking(source):

@@ -278,6 +278,27 @@ class TestUnit(unittest.TestCase):
 """
 
 
+@pytest.mark.parametrize(
+    ("tests", "status", "words"),
+    [
+        ("async def test_it(): assert f(1) == 3", UNDECIDED, "test 1 is no plain function"),
+        ("def test_a(): f(1)\ndef test_b(): yield f(1) == 3", UNDECIDED, "test 2 is no plain"),
+        ("class TestNothing:\n    pass", UNDECIDED, "the tests hold no test"),
+        ("import pytest\n@pytest.mark.parametrize('x', [])\ndef test_it(x): assert f(x) == 3",
+         UNDECIDED, "the tests hold no test"),
+        ("def test_it(tmp_path): assert f(1) == 2", INCORRECT, "tmp_path"),
+        ("import pytest\n@pytest.fixture\ndef a(): return 1\ndef test_it(a): assert f(a) == 2",
+         INCORRECT, "fixture"),
+    ],
+)  # fmt: skip
+def test_tests_that_would_run_nothing_pass_nothing(
+    pool: Pool, tests: str, status: str, words: str
+) -> None:
+    found = outcome(pool, SandboxJob("def f(x): return x + 1", tests, "functions", "f"))
+    assert found.status == status
+    assert words in found.detail
+
+
 @pytest.mark.parametrize(("last", "status"), [("6", CORRECT), ("7", INCORRECT)])
 def test_pytest_style(pool: Pool, last: str, status: str) -> None:
     source = "def f(x):\n    if x is None: raise TypeError('unsupported')\n    return x * 2"
