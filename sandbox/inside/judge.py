@@ -125,11 +125,11 @@ def _names(code: types.CodeType) -> set[str]:
 
 def _run_functions(namespace: dict[str, Any]) -> None:
     """Run every test. No test at all, or one that runs nothing when called, would pass anything."""
-    ran = 0
+    ran = False
     for call in pytest_shim.calls(namespace):
-        ran += 1
         if isinstance(call(), _UNRUN):
-            raise TestsError(f"test {ran} is no plain function: a call of it runs nothing")
+            raise TestsError("a test is no plain function: a call of it runs nothing")
+        ran = True
     if not ran:
         raise TestsError("the tests hold no test")
 

@@ -281,8 +281,8 @@ class TestUnit(unittest.TestCase):
 @pytest.mark.parametrize(
     ("tests", "status", "words"),
     [
-        ("async def test_it(): assert f(1) == 3", UNDECIDED, "test 1 is no plain function"),
-        ("def test_a(): f(1)\ndef test_b(): yield f(1) == 3", UNDECIDED, "test 2 is no plain"),
+        ("async def test_it(): assert f(1) == 3", UNDECIDED, "a test is no plain function"),
+        ("def test_a(): f(1)\ndef test_b(): yield f(1) == 3", UNDECIDED, "a test is no plain"),
         ("class TestNothing:\n    pass", UNDECIDED, "the tests hold no test"),
         ("import pytest\n@pytest.mark.parametrize('x', [])\ndef test_it(x): assert f(x) == 3",
          UNDECIDED, "the tests hold no test"),
