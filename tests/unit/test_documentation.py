@@ -18,6 +18,7 @@ import click
 import pytest
 import yaml
 
+from rasft import plugins
 from rasft.cli import main
 from rasft.config import files as config_files
 
@@ -173,8 +174,13 @@ def check_script(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("block", CONFIGS, ids=str)
-def test_every_config_of_a_guide_is_valid(block: Block) -> None:
-    assert config_files.parse(block.text, block.title)
+def test_every_config_of_a_guide_is_valid(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RASFT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    written(block.page, tmp_path)
+    assert config_files.load(tmp_path / block.title)
 
 
 def written(page: Path, folder: Path, but: str = "") -> None:
