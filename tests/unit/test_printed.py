@@ -60,9 +60,11 @@ def test_an_expected_text_that_is_no_finite_number_is_met_by_itself_alone(expect
         assert same(other, expected, 1e-2) is (other == expected)
 
 
-@pytest.mark.parametrize("tolerance", [None, 0, 1e-6])
+@pytest.mark.parametrize("tolerance", [None, 1e-6])
 @pytest.mark.parametrize(
-    "printed", ["1" * 8_000_000, "0.5 " * 2_000_000, "1" * 399 + "x", "\n" * 8_000_000, "." * 10**6]
+    "printed",
+    ["1" * 8_000_000, "0.5 " * 2_000_000, "\n" * 8_000_000],
+    ids=["a number", "decimals", "lines"],
 )
 def test_huge_outputs_are_compared_at_once(printed, tolerance):
     start = time.perf_counter()
