@@ -127,12 +127,12 @@ HOSTILE = [
 
 
 def test_no_answer_holds_the_text_verifier_up_or_passes():
-    start = time.perf_counter()
+    start = time.process_time()
     rows = [(problem("exact", "Paris"), f"\\boxed{{{text}}}") for text in HOSTILE]
     found = judged(exact.build({}), rows)
     assert CORRECT not in {each.status for each in found}
     assert all(len(each.answer or "") <= 500 for each in found)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_a_slow_answer_is_undecided_and_the_next_is_judged():

@@ -67,10 +67,10 @@ def test_an_expected_text_that_is_no_finite_number_is_met_by_itself_alone(expect
     ids=["a number", "decimals", "lines"],
 )
 def test_huge_outputs_are_compared_at_once(printed, tolerance):
-    start = time.perf_counter()
+    start = time.process_time()
     assert not same(printed, "0.5 0.25", tolerance)
     assert not same(f"{'1' * 399}x " * 10_000, f"{'1' * 398}.5 " * 10_000, tolerance)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_without_a_tolerance_a_decimal_is_its_own_spelling():
