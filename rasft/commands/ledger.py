@@ -140,8 +140,13 @@ def _store(path: str | None) -> Store:
 
 
 def _versions(config_path: Path) -> dict[str, str]:
+    """Of the verifiers that this config can build: one of the user's own may not be named in it."""
     settings = config_files.load(config_path).verification
-    return {name: verify.version(name, settings) for name in plugins.names("verifiers")}
+    return {
+        name: verify.version(name, settings)
+        for name in plugins.names("verifiers")
+        if name != "function" or settings.function.call
+    }
 
 
 def _line(folder: Folder) -> str:

@@ -33,8 +33,8 @@ class Location:
     """Where rows lie: `file` below RASFT_DATA_DIR ("" for none), or a split of a hub dataset.
 
     `revision` is the hub commit that the field names were checked against; None is the newest.
-    With `files` the hub's JSON lines files of these names are read, one after the other: for a
-    dataset whose loading script no library runs any more, or that names its splits nowhere.
+    With `files` the hub's JSON lines or Arrow files of these names are read, one after the other:
+    for a dataset whose loading script no library runs any more, or that names its splits nowhere.
     """
 
     file: str
@@ -211,7 +211,8 @@ def _arguments(location: Location) -> dict[str, Any]:
     if location.files:
         folder = f"hf://datasets/{location.hub}@{location.revision or 'main'}"
         files = [f"{folder}/{name}" for name in location.files]
-        return {"path": "json", "data_files": files, "split": "train"}
+        form = "arrow" if location.files[0].endswith(".arrow") else "json"
+        return {"path": form, "data_files": files, "split": "train"}
     return {
         "path": location.hub,
         "name": location.config,

@@ -23,7 +23,7 @@ LOCATION = rows.Location(
     "code/apps_train.jsonl",
     hub="codeparrot/apps",
     split="train",
-    revision=None,  # not read here: the fields are those of its card
+    revision="21e74ddf8de1a21436da12e3e653065c5213e9d1",
     files=("train.jsonl",),
 )
 

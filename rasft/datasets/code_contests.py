@@ -26,7 +26,7 @@ LOCATION = rows.Location(
     "code/code_contests_train.jsonl",
     hub="deepmind/code_contests",
     split="train",
-    revision=None,  # not read here: the fields are those of its card
+    revision="802411c3010cb00d1b05bad57ca77365a3c699d6",
 )
 TESTS = ("public_tests", "private_tests", "generated_tests")
 PYTHON3 = 3  # of the field `language`

@@ -62,6 +62,7 @@ SAMPLES = {  # plugins whose data is not among the local files: rows with the hu
     "code_contests": ("code/code_contests_train.jsonl", contest_rows.CODE_CONTESTS),
     "jsonl": ("own.jsonl", [OWN]),
     "files": ("own.jsonl", [OWN]),
+    "hub": ("hub/train.jsonl", [OWN]),
 }
 
 
@@ -72,8 +73,14 @@ def write(folder: Path, file: str, values: list[dict]) -> None:
 
 
 @pytest.fixture
-def source(tmp_path):
-    """A source for any plugin: the real files, generated rows, or rows with the hub's fields."""
+def source(tmp_path, monkeypatch):
+    """A source for any plugin: the real files, generated rows, or rows with the hub's fields.
+
+    Of the hub `datasets` itself reads a folder of that shape.
+    """
+    monkeypatch.setattr(rows, "newest_commit", lambda hub: None)
+    where = {"jsonl": {"path": "own.jsonl"}, "hub": {"dataset": str(tmp_path / "hub")}}
+    where["files"] = where["jsonl"]
 
     def make(name: str, **settings) -> Source:
         options = settings.pop("options", {})
@@ -81,8 +88,9 @@ def source(tmp_path):
             return Source(options=options, **settings)
         if name in SAMPLES:
             write(tmp_path, *SAMPLES[name])
-            path = {"path": SAMPLES[name][0]} if name in ("jsonl", "files") else {}
-            return Source(str(tmp_path), options=path | options, **settings)
+            if name == "hub":
+                monkeypatch.setattr(rows, "hub_failure", lambda: "")
+            return Source(str(tmp_path), options=where.get(name, {}) | options, **settings)
         if not DATA:
             pytest.skip("RASFT_DATA_DIR is not set")
         return Source(DATA, options=options, **settings)
@@ -150,7 +158,7 @@ def test_the_real_files_have_the_published_number_of_rows(name):
 def test_every_source_states_its_number_of_rows():
     stated = {name: published(name)[0][1] for name in (*SIZES, *UNCHECKED)}
     assert stated == SIZES | UNCHECKED
-    for name in (*GENERATED, "jsonl", "files"):
+    for name in (*GENERATED, "jsonl", "files", "hub"):
         assert not hasattr(plugins.load("datasets", name), "ROWS")
 
 

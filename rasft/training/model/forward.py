@@ -89,8 +89,8 @@ class ResponseLogps(nn.Module):
         )
         states = output.last_hidden_state.flatten(0, 1)
         hidden_ND: Tensor = states.index_select(0, batch.source_N.to(states.device))
-        if (device := self.model.get_output_embeddings().weight.device) != hidden_ND.device:
-            hidden_ND = hidden_ND.to(device)
+        head = next(self.model.get_output_embeddings().parameters(), hidden_ND)
+        hidden_ND = hidden_ND.to(head.device)
         return hidden_ND if self.logits.scale == 1 else hidden_ND * self.logits.scale
 
     def _again(self, of_chunk: Callable[..., Tensor], rule: LogitRule, *arguments: Any) -> Tensor:
