@@ -57,11 +57,43 @@ def test_it_has_no_test_package() -> None:
     assert done.returncode == 1
 
 
+EACH = """
+import contextlib, io, json, sys
+from rasft.cli import main
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        main(words, prog_name="rasft", standalone_mode=False)
+    print(json.dumps(out.getvalue()))
+"""
+
+
+def printed(lines: list[list[str]], folder: Path) -> list[str]:
+    """What each command line prints, in one interpreter: every start of one takes a second."""
+    done = subprocess.run(
+        [BASE / "bin" / "python", "-c", EACH, json.dumps(lines)],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def helps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    texts = printed([[*c.split(), "--help"] for c in COMMANDS], tmp_path_factory.mktemp("helps"))
+    return dict(zip(COMMANDS, texts, strict=True))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help(command: str, tmp_path: Path) -> None:
-    done = rasft(*command.split(), "--help", cwd=tmp_path)
-    assert done.returncode == 0
-    assert done.stdout.startswith(f"Usage: rasft {command}")
+def test_help(command: str, helps: dict[str, str]) -> None:
+    assert helps[command].startswith(f"Usage: rasft {command}")
+
+
+def test_the_command_is_installed(helps: dict[str, str], tmp_path: Path) -> None:
+    assert rasft("eval", "--help", cwd=tmp_path).stdout == helps["eval"]
 
 
 def test_doctor_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
@@ -73,10 +105,8 @@ def test_doctor_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
 
 
 def test_every_config_resolves_by_its_name(tmp_path: Path) -> None:
-    for name in CONFIGS:
-        done = rasft("resolve", name, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["seed"] >= 0
+    for text in printed([["resolve", name] for name in CONFIGS], tmp_path):
+        assert json.loads(text)["seed"] >= 0
 
 
 def test_plan_without_data_or_hub(tmp_path: Path) -> None:
