@@ -47,19 +47,18 @@ def changes_text(first: RunTables, second: RunTables, found: Sequence[Change]) -
 
 def derivation_lines(found: Derivation) -> Iterator[str]:
     """The weights' derivation, a line a symbol."""
-    yield f"solvability        s   = {_number(found.solvability)}"
-    yield f"expert reward      r_E = {_number(found.expert_reward)}"
-    for name, value in (
-        ("expert advantage", found.expert_advantage),
-        ("correct advantage", found.rollout_advantage),
-        ("incorrect advantage", found.incorrect_advantage),
+    for name, symbol, value in (
+        ("solvability", "s", found.solvability),
+        ("expert reward", "r_E", found.expert_reward),
+        ("expert advantage", "A", found.expert_advantage),
+        ("correct advantage", "A", found.rollout_advantage),
+        ("incorrect advantage", "A", found.incorrect_advantage),
+        ("share", "c", found.share),
+        ("expert weight", "w", found.expert_weight),
+        ("own weight, each", "w", found.rollout_weight),
     ):
         if value is not None:
-            yield f"{name:<19}A   = {_number(value)}"
-    yield f"share              c   = {_number(found.share)}"
-    yield f"expert weight      w   = {_number(found.expert_weight)}"
-    if found.rollout_weight is not None:
-        yield f"own weight, each   w   = {_number(found.rollout_weight)}"
+            yield f"{name:<20}{symbol:<3} = {_number(value)}"
 
 
 def _head(found: ProblemView) -> str:

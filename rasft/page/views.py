@@ -9,10 +9,11 @@ from rasft.errors import UserError
 from rasft.method.quality import similarity, trigrams
 from rasft.method.solvability import Selection, select
 from rasft.page.stored import RunTables
-from rasft.page.weights import Derivation, derive
+from rasft.page.weights import Derivation, derive, trained_weights
 from rasft.records import EXPERT, Dropped, Group, Problem, Rollout, Verdict
 
 EXPERT_FATE, TRAINED, SHAPES, UNDECIDED = "expert", "trained on", "shapes the group", "undecided"
+CORRECT = "correct, not trained on"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ResponseView:
 
     sample_index: int  # EXPERT for the expert response
     text: str
-    fate: str  # "expert", "trained on", "shapes the group", "undecided", or why it was left out
+    fate: str  # one of the names above, or why it was left out
     like: int | None  # of a near-duplicate: the earlier rollout that it repeats
     weight: float | None  # None where nothing trains on it
     steps: tuple[int, ...]  # the optimizer steps that trained on it
@@ -99,7 +100,7 @@ def _loss(response: ResponseView) -> float | None:
 
 
 def _responses(run: RunTables, problem: Problem, group: Group | None) -> Iterable[ResponseView]:
-    weights = _weights(group)
+    weights = trained_weights(group, run.config.training.method) if group else {}
     if problem.expert_response is not None:
         yield _response(run, problem.id, EXPERT, problem.expert, EXPERT_FATE, weights)
     rollouts = sorted(run.rollouts.get(problem.id, ()), key=lambda row: row.sample_index)
@@ -109,7 +110,7 @@ def _responses(run: RunTables, problem: Problem, group: Group | None) -> Iterabl
     selection = select(judged, verdicts, run.config.quality, keep)
     for rollout in judged:
         index = rollout.sample_index
-        fate = _fate(index, selection)
+        fate = _fate(index, selection, weights)
         yield _response(
             run, problem.id, index, rollout.text, fate, weights,
             like=_earlier(rollout, judged, selection) if fate == "duplicate" else None,
@@ -144,18 +145,11 @@ def _response(
     )
 
 
-def _weights(group: Group | None) -> dict[int, float]:
-    if group is None:
-        return {}
-    own = zip(group.rollout_indices, group.rollout_weights, strict=False)
-    return {EXPERT: group.expert_weight, **dict(own)}
-
-
-def _fate(index: int, selection: Selection) -> str:
+def _fate(index: int, selection: Selection, weights: Mapping[int, float]) -> str:
     if index in selection.reasons:
         return selection.reasons[index]
     if index in selection.correct:
-        return TRAINED
+        return TRAINED if index in weights else CORRECT
     return SHAPES if index in selection.incorrect else UNDECIDED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from rasft import plugins
 from rasft.config.settings import WeightingConfig
@@ -49,6 +50,13 @@ def by_kind(group: Group) -> dict[str, list[tuple[int, float]]]:
     return {kind: weights(group) for kind, weights in WEIGHTS.items()}
 
 
+def trained_weights(group: Group, method: str) -> dict[int, float]:
+    """The sequences that a method trains on, by sample_index; of no loss plugin there are none."""
+    kind = methods().get(method)
+    return dict(by_kind(group)[kind]) if kind else {}
+
+
+@cache
 def methods() -> dict[str, str]:
     """Each loss plugin that can be shown, and which sequences it trains on."""
     return {name: plugins.load("losses", name).EXAMPLES for name in plugins.names("losses")}

@@ -86,7 +86,7 @@ def test_a_problem_as_text_tells_everything(run: RunTables) -> None:
     said = text.problem_text(views.view(run, name))
     for part in (
         f"# {name}", run.problems[name].prompt, "Gold answer:", "posterior Beta(",
-        "solvability        s   =", "## Expert: weight", "## Rollout 5:", "trained on",
+        "solvability         s   =", "## Expert: weight", "## Rollout 5:", "trained on",
         "trained in step 1",
     ):  # fmt: skip
         assert part in said
