@@ -17,7 +17,7 @@ CONFIG ?= configs/demo.yaml
 # of the ten seconds that a training needs to start, two of the three of a math worker.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-whole test-install lint docs sandbox lock check-locks audit clean
+.PHONY: demo test test-whole test-install lint docs page sandbox lock check-locks audit clean
 
 demo: $(VENV)/.installed
 	@sandbox/install-docker.sh
@@ -27,6 +27,7 @@ demo: $(VENV)/.installed
 # Both environments: the tests try the commands in the one that `make demo` makes.
 test:
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync $(TEST)/.installed $(VENV)/.installed
+	@web/install-chromium.sh
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync check-locks sandbox lint docs
 	$(TEST_BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 30
 
@@ -45,6 +46,10 @@ lint: $(TEST)/.installed
 docs: $(TEST)/.installed
 	$(TEST_BIN)/python docs/generate.py --check
 	@NO_MKDOCS_2_WARNING=1 $(TEST_BIN)/mkdocs build --strict --quiet
+
+# The page's script and style from their sources in web/: after a change there. It needs npm.
+page:
+	cd web && npm ci && npm run build
 
 sandbox: $(TEST)/.installed
 	@sandbox/install-docker.sh

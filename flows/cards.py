@@ -1,5 +1,6 @@
 """What a card shows: the report's sections, and a training's curve while it grows."""
 
+from html import escape
 from pathlib import Path
 
 from metaflow import current
@@ -11,6 +12,7 @@ from rasft.report.reporting import Section
 TRAINING = "training"  # the card of a training step
 # Each time a card is drawn, an interpreter is started for it: seconds of a core.
 CURVE_SECONDS = 30  # between two drawings of a growing curve
+FRAME = "width: 100%; height: 92vh; border: 0"
 POINTS = 400  # of a curve, at most: the card is written again and again
 SHOWN = {"nll": "NLL, nats a token", "loss": "loss", "grad_norm": "gradient norm"}
 
@@ -21,6 +23,15 @@ def show(sections: list[Section]) -> None:
         current.card.append(Markdown(f"## {section.title}\n\n{section.text}"))
         if section.picture:
             current.card.append(Image(section.picture, label=section.title))
+
+
+def show_page(page: str) -> None:
+    """Put a page into the card of the running step, in a frame of its own."""
+    # a line break would end the element
+    source = escape(page).replace("\n", "&#10;")
+    frame = f'<iframe sandbox="allow-scripts" style="{FRAME}" srcdoc="{source}"></iframe>'
+    current.card.append(Markdown("## Look into the run"))
+    current.card.append(Markdown(frame))
 
 
 class LiveCurve:

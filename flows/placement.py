@@ -12,6 +12,8 @@ from metaflow.user_decorators.mutable_step import MutableStep
 
 from rasft.config.files import CONFIGS
 from rasft.config.resources import DefaultResources
+from rasft.page import html
+from rasft.paths import PACKAGE
 
 # As Kubernetes' "restricted" pod security standard asks; the image's user is a number.
 RESTRICTED = {
@@ -46,6 +48,9 @@ def files_of_a_pod() -> Iterator[tuple[str, str, ContentType]]:
     """The files beside the packages that a step reads: Metaflow ships Python packages alone."""
     for path in sorted(CONFIGS.rglob("*.yaml")):
         arcname = path.relative_to(CONFIGS.parent)
+        yield str(path), str(arcname), ContentType.CODE_CONTENT
+    for path in html.FILES:
+        arcname = path.relative_to(PACKAGE.parent)
         yield str(path), str(arcname), ContentType.CODE_CONTENT
 
 

@@ -1,5 +1,6 @@
 """Steps that several flows share. A flow defines the steps between them and names the next one."""
 
+import os
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 from metaflow import card, checkpoint, current, step
 
 from flows.base import BaseFlow
-from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve
+from flows.cards import CURVE_SECONDS, TRAINING, LiveCurve, show_page
 from flows.checkpointing import MetaflowCheckpoints
 from flows.model_store import save_model
 from flows.recovery import UNMERGED, whole_and_lost
 from rasft import tables
+from rasft.page import html, making, stored
 from rasft.report import reporting
 from rasft.stages import evaluate, preflight, prepare, train, training_method, warmup
 from rasft.stages.train import work_of
@@ -67,6 +69,7 @@ class Ends(BaseFlow):
     def keep(self, trained):
         """Store a finished training; the benchmarks are what comes next."""
         self.checkpoint, self.curve = asdict(trained.checkpoint), trained.curve
+        self.consumed = trained.consumed
         self.training_summary, self.train_work = trained.summary, work_of(trained)
         self.trained = save_model(trained.folder, "trained")
         self.benchmarks = list(self.benchmark_problems)
@@ -74,7 +77,7 @@ class Ends(BaseFlow):
     def join_results(self, inputs):
         """The benchmarks' results, and what they say of the checkpoints."""
         whole, lost = whole_and_lost(inputs, "evaluate", self.config)
-        for table in ("results", "evaluate_work"):
+        for table in ("results", "responses", "evaluate_work"):
             setattr(self, table, tables.concat(getattr(branch, table) for branch in whole))
         self.manifests = [manifest for branch in whole for manifest in branch.manifests]
         self.merge_artifacts(inputs, exclude=UNMERGED)
@@ -85,13 +88,27 @@ class Ends(BaseFlow):
     def show_report(self, *first):
         """The report, after any sections that stand first: as a card and as Markdown on disk."""
         self.publish([*first, *reporting.sections(reporting.of_run(self.config, self))])
+        if os.environ.get("RASFT_PAGE") != "off":
+            self.show_page()
+
+    def show_page(self):
+        """Every sample of the run, as a page on disk and on the card. It ends no run."""
+        try:
+            tables = stored.read(f"{current.flow_name}/{current.run_id}", self.config, self)
+            page = making.page_of([tables], making.pieces_of(self.config, self.policy()))
+            html.write(page, making.place(current.run_id))
+            show_page(page)
+        except Exception as error:  # all that it shows is stored
+            print(f"there is no page of this run: {error}", flush=True)
 
     @step
     def evaluate(self):
         """Sample one benchmark under each checkpoint and keep the whole 0/1 matrix."""
-        self.results, self.manifests, self.evaluate_work = evaluate.evaluate(
+        evaluated = evaluate.evaluate(
             self.config, self.input, self.benchmark_problems[self.input], self.checkpoints()
         )
+        self.results, self.responses = evaluated.results, evaluated.responses
+        self.manifests, self.evaluate_work = evaluated.manifests, evaluated.work
         self.next(self.report)
 
     @card(type="blank")
@@ -104,7 +121,7 @@ class Ends(BaseFlow):
 
     @step
     def end(self):
-        """Say where the report is."""
+        """Say where the report and the page are."""
         path = Path(self.report_path).resolve()
         # another pod's disk is gone, and its card stays
         here = (
@@ -113,6 +130,9 @@ class Ends(BaseFlow):
             else "The report is the card: card view report"
         )
         print(here)
+        page = making.place(current.run_id).resolve()
+        if page.is_file():
+            print(f"Every sample is on {page}")
 
 
 class Supervised(Ends):

@@ -246,6 +246,49 @@ def evaluate(
 
 
 @main.command()
+@click.argument("run", metavar="RUN")
+@click.argument("other", required=False, metavar="[OTHER]")
+@click.option("--problem", metavar="ID", help="Print this problem.")
+@click.option("--worst", type=click.IntRange(min=1), help="Print so many, the least solved first.")
+@click.option("--verdict", metavar="STATUS", help="List the rollouts with it, such as crashed.")
+@click.option("--changes", is_flag=True, help="Print what differs between RUN and OTHER.")
+@click.option("--no-open", is_flag=True, help="Print where the page is, and open nothing.")
+@click.option("--anew", is_flag=True, help="Make the page also where it is there.")
+def show(
+    run: str,
+    other: str | None,
+    problem: str | None,
+    worst: int | None,
+    verdict: str | None,
+    changes: bool,
+    no_open: bool,
+    anew: bool,
+) -> None:
+    """Look into RUN: its samples, verdicts, weights and tokens, as a page or as text here.
+
+    The page is one file under runs/ that needs no server. With OTHER it holds both runs, and the
+    problems whose solvability or verdicts changed.
+
+    \b
+    Example:
+      rasft show RasftFlow/12
+      rasft show RasftFlow/12 --problem generated_math/7
+      rasft show RasftFlow/12 --verdict crashed
+      rasft show RasftFlow/12 RasftFlow/13 --changes
+    """
+    from rasft.commands import show as show_command
+
+    asked = show_command.Asked(run, other, problem, worst, verdict, changes)
+    if text := show_command.text_of(asked):
+        click.echo(text)
+        return
+    path = show_command.page(asked.runs, anew)
+    click.echo(path)
+    if not no_open and not show_command.open_page(path):
+        click.echo("No browser is here: open the file in one.", err=True)
+
+
+@main.command()
 @click.argument("ids", nargs=-1, metavar="[RUN]...")
 @click.option("--tag", "tags", multiple=True, help="Take the runs with this tag; all, if several.")
 @click.option("--metric", default="avg", show_default=True, help="avg, maj, or pass@K.")

@@ -146,6 +146,8 @@ class Verdict:
     answer: str | None = None  # what was extracted from the response
     seconds: float = 0.0
     detail: str = ""
+    stdout: str = ""  # python: the last 2 kB that the program printed, where they are kept
+    stderr: str = ""
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,30 @@ class BenchmarkResult:
     statuses: tuple[str, ...]
     answers: tuple[str | None, ...] = ()  # what the verifier read; for majority votes
     finish_reasons: tuple[str, ...] = ()  # as of Rollout; "length" was cut at the token limit
+
+
+@dataclass(frozen=True)
+class BenchmarkResponse:
+    """One sample behind a BenchmarkResult, and what the verifier says of it."""
+
+    benchmark: str
+    checkpoint: str
+    problem_id: str
+    sample_index: int
+    text: str
+    finish_reason: str  # as of Rollout
+    status: str
+    answer: str | None = None  # what the verifier read
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TrainedSequence:
+    """Which sequence an optimizer step trained on."""
+
+    step: int  # from 1
+    problem_id: str
+    sample_index: int  # EXPERT for the expert response
 
 
 @dataclass(frozen=True, kw_only=True)

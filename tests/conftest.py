@@ -9,6 +9,8 @@ from hypothesis import settings
 # Metaflow refuses root, reads this once, and has no user in a bare container.
 if os.environ.get("USER", "root") == "root" and "USERNAME" not in os.environ:
     os.environ.setdefault("METAFLOW_USER", "rasft")
+# A run's page costs each flow seconds of a core: the tests of the page ask for it.
+os.environ.setdefault("RASFT_PAGE", "off")
 # Workers test side by side: OpenMP's threads that wait spinning would take each other's core.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 

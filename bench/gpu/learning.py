@@ -170,7 +170,7 @@ class Round:
         config = self.config.model_copy(update={"evaluation": settings})
         (name,) = self.prepared.benchmarks
         rows = self.prepared.benchmarks[name]
-        results, _, _ = evaluate.evaluate(config, name, rows, checkpoints)
+        results = evaluate.evaluate(config, name, rows, checkpoints).results
         accuracies, differences = evaluate.compare_checkpoints(config, results)
         way = "greedy" if samples == 1 else f"mean of {samples} samples"
         for row in from_table(accuracies, Accuracy):

@@ -243,7 +243,7 @@ class PythonVerifierConfig(Section):
     memory_mb: Count = 512  # of one program with its judge
     runtime: Literal["runsc"] | None = None  # gVisor, where Docker has it
     base_image: str | None = None  # null: sandbox/Dockerfile's default
-    keep_output: bool = False  # also return the last 2 kB that a program printed
+    keep_output: bool = True  # keep the last 2 kB that a program printed
 
 
 class VerificationConfig(Section):

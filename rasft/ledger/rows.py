@@ -60,6 +60,8 @@ class VerdictRow:
     answer: str | None
     seconds: float
     detail: str
+    stdout: str = ""
+    stderr: str = ""
 
 
 @dataclass(frozen=True)

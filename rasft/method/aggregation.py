@@ -57,7 +57,7 @@ def build_examples(
 
 def _weighted_group(group: Group) -> list[tuple[int, float]]:
     own = zip(group.rollout_indices, group.rollout_weights, strict=True)
-    return [(EXPERT, group.expert_weight), *own]
+    return [(EXPERT, group.expert_weight), *(own if group.rollout_weights else ())]
 
 
 def _expert_alone(group: Group) -> list[tuple[int, float]]:

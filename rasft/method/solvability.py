@@ -24,7 +24,12 @@ class Selection:
     unique: int
     correct: tuple[int, ...]
     incorrect: tuple[int, ...]
-    dropped: tuple[str, ...]  # one reason for each rollout left out
+    reasons: Mapping[int, str]  # why each rollout left out is, duplicates first
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """One reason for each rollout left out."""
+        return tuple(self.reasons.values())
 
     @property
     def solvability(self) -> float:
@@ -52,16 +57,19 @@ def select(
     correct = [r for r in usable if verdicts[r.sample_index].status is Status.CORRECT]
     wrong = [r for r in usable if verdicts[r.sample_index].status is not Status.CORRECT]
     incorrect = informative(wrong, correct, grams, settings, max_negative_keep)
-    dropped = ["duplicate"] * (len(judged) - len(unique))
-    dropped += [reason for reason in faults.values() if reason]
-    dropped += ["surplus_incorrect"] * (len(wrong) - len(incorrect))
+    shaping = {r.sample_index for r in incorrect}
+    repeated = (r for r, is_new in zip(judged, new, strict=True) if not is_new)
+    reasons = {r.sample_index: "duplicate" for r in repeated}
+    reasons |= {index: reason for index, reason in faults.items() if reason}
+    surplus = (r.sample_index for r in wrong if r.sample_index not in shaping)
+    reasons |= dict.fromkeys(surplus, "surplus_incorrect")
     return Selection(
         sampled=len(ordered),
         undecided=len(ordered) - len(judged),
         unique=len(unique),
         correct=tuple(r.sample_index for r in correct),
         incorrect=tuple(r.sample_index for r in incorrect),
-        dropped=tuple(dropped),
+        reasons=reasons,
     )
 
 

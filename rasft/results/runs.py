@@ -30,6 +30,7 @@ if os.environ.get("USER", "root") == "root":
     os.environ.setdefault("METAFLOW_USER", "rasft")  # Metaflow refuses root
 
 NEWEST = 10  # runs that tell how long tasks take
+TRAINED = ("cfg", "problems", "results", "curve")
 NEEDED = ("cfg", "provenance", "results", "manifests", "curve")
 
 
@@ -59,6 +60,38 @@ def datastore() -> tuple[str, str | None]:
         find: Callable[..., str | None] = LocalStorage.get_datastore_root_from_config
         return kind, find(lambda *words: None) or os.path.abspath(".metaflow")
     return kind, getattr(metaflow_config, f"DATASTORE_SYSROOT_{kind.upper()}", None)
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What a finished run holds, each artifact fetched when it is asked for as an attribute."""
+
+    run: str
+    task: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _artifacts(self.task):
+            raise AttributeError(f"run {self.run} holds no {name!r}")
+        return self.task[name].data
+
+    @property
+    def config(self) -> Config:
+        """The run's config. Raises UserError if it is no longer valid."""
+        return config_files.build(_plain(self.cfg))
+
+
+def artifacts(run_id: str) -> Artifacts:
+    """Of a finished training run. Raises UserError for any other."""
+    from metaflow.client.core import namespace
+
+    namespace(None)
+    (run,) = _by_id([run_id])
+    if not run.successful:
+        raise UserError(f"run {run.pathspec} has not finished; wait for it, or resume it")
+    task = run["end"].task
+    if missing := [name for name in TRAINED if name not in _artifacts(task)]:
+        raise UserError(f"run {run.pathspec} holds no {missing[0]!r}: it is no run that trained")
+    return Artifacts(run.pathspec, task)
 
 
 PLANNED = ("RasftFlow", "RasftNodesFlow")

@@ -111,13 +111,13 @@ def evaluate_cell(
     rows: list[MethodResult] = []
     manifests = []
     for benchmark, problems in benchmarks.items():
-        found, made_by, _ = evaluate.evaluate(config, benchmark, problems, checkpoints)
+        evaluated = evaluate.evaluate(config, benchmark, problems, checkpoints)
         rows += [
             MethodResult(**vars(row), method=ROWS.get(row.checkpoint, method), seed=config.seed)
-            for row in tables.from_table(found, BenchmarkResult)
+            for row in tables.from_table(evaluated.results, BenchmarkResult)
         ]
         manifests += [
             {**manifest, "method": ROWS.get(manifest["checkpoint"], method), "seed": config.seed}
-            for manifest in made_by
+            for manifest in evaluated.manifests
         ]
     return tables.to_table(rows, MethodResult), manifests

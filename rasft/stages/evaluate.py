@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,15 @@ from rasft.ledger import Ledger, open_ledger
 from rasft.models import folders
 from rasft.models.renderer import Renderer, open_renderer
 from rasft.models.traits import context_tokens
-from rasft.records import BenchmarkResult, Problem, Rollout, Status, Verdict, Work
+from rasft.records import (
+    BenchmarkResponse,
+    BenchmarkResult,
+    Problem,
+    Rollout,
+    Status,
+    Verdict,
+    Work,
+)
 from rasft.results import accuracy
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.stages import verify
@@ -39,15 +47,30 @@ Manifest = dict[str, Any]
 Model = Path | Address  # a folder, or where the model is served
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """One benchmark under each checkpoint, as tables."""
+
+    results: pa.Table  # BenchmarkResult rows
+    responses: pa.Table  # BenchmarkResponse rows, a sample each
+    manifests: list[Manifest]  # one for each checkpoint
+    work: pa.Table
+
+
 def evaluate(
     config: Config, name: str, rows: pa.Table, checkpoints: Mapping[str, Model]
-) -> tuple[pa.Table, list[dict[str, Any]], pa.Table]:
-    """One benchmark under each checkpoint: BenchmarkResult rows, a manifest for each, Work rows."""
+) -> Evaluated:
+    """Sample and judge one benchmark under each checkpoint."""
     ledger = open_ledger(config.ledger)
-    results, manifests = sample_and_judge(
+    results, responses, manifests = sample_and_judge(
         config, name, from_table(rows, Problem), checkpoints, ledger
     )
-    return to_table(results, BenchmarkResult), manifests, work_of(ledger)
+    return Evaluated(
+        to_table(results, BenchmarkResult),
+        to_table(responses, BenchmarkResponse),
+        manifests,
+        work_of(ledger),
+    )
 
 
 def work_of(ledger: Ledger) -> pa.Table:
@@ -71,20 +94,23 @@ def sample_and_judge(
     rows: Sequence[Problem],
     checkpoints: Mapping[str, Model],
     ledger: Ledger,
-) -> tuple[list[BenchmarkResult], list[Manifest]]:
-    """Sample and judge one benchmark: a row a problem and checkpoint, a manifest a checkpoint.
+) -> tuple[list[BenchmarkResult], list[BenchmarkResponse], list[Manifest]]:
+    """Sample and judge one benchmark: a row a problem and checkpoint, a row a sample, a manifest a
+    checkpoint.
 
     Raises UserError for a prompt that does not fit the model's context.
     """
     results: list[BenchmarkResult] = []
+    responses: list[BenchmarkResponse] = []
     manifests = []
     with OneEngine() as engine:
         for checkpoint, model in checkpoints.items():
             who = _sampler(config, rows, model, checkpoints, ledger, engine)
-            found, manifest = _evaluate(config, name, rows, checkpoint, who, ledger)
+            found, drawn, manifest = _evaluate(config, name, rows, checkpoint, who, ledger)
             results += found
+            responses += drawn
             manifests.append(manifest)
-    return results, manifests
+    return results, responses, manifests
 
 
 def _evaluate(
@@ -94,7 +120,7 @@ def _evaluate(
     checkpoint: str,
     who: tuple[Sampler | ServedSampler, Manifest],
     ledger: Ledger,
-) -> tuple[list[BenchmarkResult], Manifest]:
+) -> tuple[list[BenchmarkResult], list[BenchmarkResponse], Manifest]:
     samples = _samples(config, name)
     settings = stated(config.verification)
     sampler, facts = who
@@ -113,7 +139,8 @@ def _evaluate(
         "seed": config.seed,
         "verifiers": {verdict.verifier: verdict.verifier_version for verdict in verdicts},
     }
-    return matrix(name, checkpoint, rows, drawn, verdicts, samples), manifest
+    results = matrix(name, checkpoint, rows, drawn, verdicts, samples)
+    return results, responses_of(name, checkpoint, drawn, verdicts), manifest
 
 
 def _sampler(
@@ -154,6 +181,26 @@ def engine_notes(manifests: Iterable[Manifest]) -> list[str]:
         f"{manifest['benchmark']}, {manifest['checkpoint']}: {note}"
         for manifest in manifests
         for note in manifest["engine_notes"]
+    ]
+
+
+def responses_of(
+    benchmark: str, checkpoint: str, drawn: Sequence[Rollout], verdicts: Sequence[Verdict]
+) -> list[BenchmarkResponse]:
+    """The samples and what the verifier says of each."""
+    return [
+        BenchmarkResponse(
+            benchmark=benchmark,
+            checkpoint=checkpoint,
+            problem_id=rollout.problem_id,
+            sample_index=rollout.sample_index,
+            text=rollout.text,
+            finish_reason=rollout.finish_reason,
+            status=verdict.status,
+            answer=verdict.answer,
+            detail=verdict.detail,
+        )
+        for rollout, verdict in zip(drawn, verdicts, strict=True)
     ]
 
 

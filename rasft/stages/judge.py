@@ -104,7 +104,7 @@ def judge(
 ) -> tuple[pa.Table, dict[str, Any], pa.Table]:
     """One benchmark under one model: MethodResult rows, its manifest, Work rows."""
     ledger = open_ledger(config.ledger)
-    results, (manifest,) = evaluate.sample_and_judge(
+    results, _, (manifest,) = evaluate.sample_and_judge(
         config, benchmark, from_table(problems, Problem), {JUDGED: model}, ledger
     )
     rows = [MethodResult(**vars(each), method=row, seed=config.seed) for each in results]

@@ -25,11 +25,16 @@ from rasft.training.storage.jobs import ONLY_ROUND, RoundPosition, Served, Train
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: the model's folder and one TrainingStep row a step."""
+    """A finished training: the model's folder and one TrainingStep row a step.
+
+    `consumed` has TrainedSequence rows, one for each sequence of each step; none where the method
+    trains on no stored sequences.
+    """
 
     folder: Path
     checkpoint: Checkpoint
     curve: pa.Table
+    consumed: pa.Table | None
     summary: Mapping[str, Any]
     state: Path | None  # of the optimizer, where another round follows
     work: Sequence[Work]
@@ -111,9 +116,16 @@ def trained(model: Path, folder: Path, summary: Mapping[str, Any], work: Sequenc
         fingerprint=folders.fingerprint(folder / jobs.MODEL),
         steps=summary["steps"],
     )
-    curve = tables.read(folder / jobs.CURVE)
-    state = folder / jobs.STATE if (folder / jobs.STATE).is_dir() else None
-    return Trained(folder / jobs.MODEL, checkpoint, curve, summary, state, work)
+    curve, consumed = tables.read(folder / jobs.CURVE), folder / jobs.CONSUMED
+    return Trained(
+        folder=folder / jobs.MODEL,
+        checkpoint=checkpoint,
+        curve=curve,
+        consumed=tables.read(consumed) if consumed.is_file() else None,
+        summary=summary,
+        state=folder / jobs.STATE if (folder / jobs.STATE).is_dir() else None,
+        work=work,
+    )
 
 
 def work_of(trained: Trained | None) -> pa.Table:

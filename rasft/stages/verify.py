@@ -100,11 +100,21 @@ def _known_or_judged(
 
 
 def _read(row: VerdictRow) -> Judgement:
-    return Judgement(Status(row.status), row.answer, row.seconds, row.detail)
+    return Judgement(
+        Status(row.status), row.answer, row.seconds, row.detail, row.stdout, row.stderr
+    )
 
 
 def _row(key: str, judgement: Judgement) -> VerdictRow:
-    return VerdictRow(key, judgement.status, judgement.answer, judgement.seconds, judgement.detail)
+    return VerdictRow(
+        key=key,
+        status=judgement.status,
+        answer=judgement.answer,
+        seconds=judgement.seconds,
+        detail=judgement.detail,
+        stdout=judgement.stdout,
+        stderr=judgement.stderr,
+    )
 
 
 def _judge_missing(
@@ -150,4 +160,6 @@ def _verdict(rollout: Rollout, name: str, version: str, judgement: Judgement) ->
         answer=judgement.answer,
         seconds=judgement.seconds,
         detail=judgement.detail,
+        stdout=judgement.stdout,
+        stderr=judgement.stderr,
     )

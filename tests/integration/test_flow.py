@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from metaflow import Run, Runner, namespace
+from page_browser import Browser
 
 from rasft.records import EXPERT, BenchmarkResult, Group, Problem, Rollout, TrainingExample, Verdict
 from rasft.results.accuracy import Accuracy
@@ -61,7 +62,8 @@ def runner(**options) -> Runner:
 
 @pytest.fixture(scope="module")
 def run(workplace: Path) -> Run:
-    with runner(config=[("cfg", "small.yaml")]).run() as running:
+    made = runner(config=[("cfg", "small.yaml")], env={"RASFT_PAGE": "on"})
+    with made.run() as running:
         assert running.status == "successful", running.stdout[-3000:] + running.stderr[-3000:]
         namespace(None)
         return running.run
@@ -145,6 +147,48 @@ def test_the_report_is_on_disk_and_in_the_card(run: Run, workplace: Path) -> Non
     content = re.search(r'__MF_DATA__\["[^"]+"\] = "([^"]+)"', found.get())
     assert content
     assert "Solvability" in base64.b64decode(content[1]).decode()
+
+
+def test_the_page_is_on_disk_and_in_the_card(run: Run, workplace: Path, tmp_path: Path) -> None:
+    """Every sample of a real run in a real browser, also inside Metaflow's own page."""
+    from metaflow.cards import get_cards
+
+    (card,) = get_cards(run["report"].task)
+    (tmp_path / "card.html").write_text(card.get())
+    read = next(row for row in records(run, "verdicts", Verdict) if row.answer)
+    with Browser() as browser:
+        browser.open(workplace / "runs" / run.id / "page.html")
+        browser.wait("h1", run.pathspec)
+        for row in records(run, "accuracies", Accuracy):
+            assert f"{row.benchmark}{row.checkpoint.replace('_', ' ')}" in "".join(
+                browser.texts("tbody tr")
+            )
+        browser.visit(f"#problem?id={read.problem_id}&mode=rasft")
+        browser.wait(".response .tok")
+        assert len(browser.texts(".response")) == 3
+        assert read.answer in browser.texts(".judged code")
+        assert browser.errors == []
+        browser.open(tmp_path / "card.html")
+        frame = "document.querySelector('iframe')?.srcdoc ?? ''"
+        browser.wait_for(f"({frame}).includes('</html>')")
+
+
+def test_a_run_is_shown_in_the_terminal(run: Run) -> None:
+    def show(*words: str) -> str:
+        command = [sys.executable, "-m", "rasft.cli", "show", run.pathspec, *words]
+        place = {"PYTHONPATH": str(Path(FLOW).parents[1])}
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | place)
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    problem = records(run, "problems", Problem)[0]
+    assert problem.prompt.strip() in show("--problem", problem.id)
+    assert show("--worst", "2").count("## Expert: weight") == 2
+    correct = [row for row in records(run, "verdicts", Verdict) if row.status == "correct"]
+    assert show("--verdict", "correct").startswith(f"{len(correct)} of 16 rollouts")
+    assert "has no problem 'x'" in show("--problem", "x")
+    assert "unknown verdict 'wrong'" in show("--verdict", "wrong")
+    assert show("--no-open").strip() == f"runs/{run.id}/page.html"
 
 
 def test_resume_from_verify_samples_nothing_again(run: Run) -> None:

@@ -149,7 +149,7 @@ def settings(folder: Path, samples: int) -> Config:
 def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     chosen = settings(folder, samples=3)
     asked = chosen, "quiz", [SUM, ROOT], {"base": folder}, NO_LEDGER
-    rows, (manifest,) = evaluate.sample_and_judge(*asked)
+    rows, responses, (manifest,) = evaluate.sample_and_judge(*asked)
     assert [(row.problem_id, len(row.correct), row.checkpoint) for row in rows] == [
         ("sum", 3, "base"),
         ("root", 3, "base"),
@@ -157,7 +157,11 @@ def test_a_benchmark_gives_a_matrix_and_its_manifest(folder: Path):
     assert (manifest["samples"], manifest["engine_notes"]) == (3, [])
     assert manifest["sampling"]["max_new_tokens"] == 12
     assert manifest["verifiers"] == {"math": verify.version("math", SETTINGS)}
-    assert evaluate.sample_and_judge(*asked) == (rows, [manifest])
+    assert [(row.problem_id, row.sample_index) for row in responses] == [
+        (problem.id, index) for problem in (SUM, ROOT) for index in range(3)
+    ]
+    assert [row.status for row in responses] == [s for row in rows for s in row.statuses]
+    assert evaluate.sample_and_judge(*asked) == (rows, responses, [manifest])
     restarted = manifest | {"engine_notes": ["restarted: it hung"]}
     assert evaluate.engine_notes([manifest, restarted]) == ["quiz, base: restarted: it hung"]
 
@@ -168,7 +172,7 @@ def test_a_benchmark_of_choices_is_asked_with_its_own_prompt(folder: Path):
     with pytest.raises(UserError, match=r"the config has no prompts.choice; add it"):
         evaluate.sample_and_judge(chosen, "quiz", [row], {"base": folder}, NO_LEDGER)
     asked = chosen.model_copy(update={"prompts": {"choice": PromptConfig(system="Choose.")}})
-    found, (manifest,) = evaluate.sample_and_judge(
+    found, _, (manifest,) = evaluate.sample_and_judge(
         asked, "quiz", [row], {"base": folder}, NO_LEDGER
     )
     assert len(found[0].correct) == 2
@@ -213,7 +217,7 @@ def test_the_manifest_follows_the_data(folder: Path, tmp_path: Path):
     chosen = settings(folder, samples=1)
     ledger = Ledger(Store(str(tmp_path)))  # the samples are the same
     manifests = [
-        evaluate.sample_and_judge(chosen, "quiz", [problem], {"base": folder}, ledger)[1][0]
+        evaluate.sample_and_judge(chosen, "quiz", [problem], {"base": folder}, ledger)[2][0]
         for problem in (SUM, replace(SUM, answer="6"))
     ]
     assert manifests[0]["data_fingerprint"] != manifests[1]["data_fingerprint"]

@@ -164,6 +164,16 @@ def test_examples_carry_weights_and_reference() -> None:
     assert kinds["unsolved_expert"] == [(-1, 0.5), (-1, 1.0)]
 
 
+def test_a_solved_group_of_the_reference_variant_trains_on_its_expert_alone() -> None:
+    settings = config().model_copy(update={"weighting": WeightingConfig(variant="reference")})
+    rollouts = [rollout(0, GOOD), rollout(1, OTHER)]
+    verdicts = [verdict(index, Status.CORRECT) for index in range(2)]
+    (group,) = aggregation.build_groups([Route("p", ROLLOUT, True)], rollouts, verdicts, settings)
+    assert (group.correct, group.rollout_weights) == (2, ())
+    assert aggregation.WEIGHTS["group"](group) == [(EXPERT, 1.0)]
+    assert aggregation.WEIGHTS["own"](group) == [(0, 1.0), (1, 1.0)]
+
+
 def test_routes_follow_the_seed_and_nothing_else() -> None:
     losses = {f"p{i}": i / 100 for i in range(100)}
     settings = RouterConfig(kind="quantile_window")

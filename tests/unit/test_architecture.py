@@ -31,7 +31,7 @@ FLOORS = (
     ("rasft.answers.comparing", "rasft.extras", "rasft.losses", "rasft.plugins", "rasft.workers"),
     ("rasft.answers", "rasft.config", "sandbox"),
     ("rasft.data", "rasft.method", "rasft.models", "rasft.results", "rasft.verifiers"),
-    ("rasft.decoding", "rasft.generated", "rasft.machine", "rasft.report"),
+    ("rasft.decoding", "rasft.generated", "rasft.machine", "rasft.page", "rasft.report"),
     ("rasft.training.model", "rasft.training.storage"),
     ("rasft.benchmarks", "rasft.datasets", "rasft.engines", "rasft.ledger", "rasft.retraining"),
     ("rasft.training.loop",),
