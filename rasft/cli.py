@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -126,6 +127,39 @@ def preflight(config_path: Path, rows: int) -> None:
     from rasft.commands.preflight import run_preflight
 
     run_preflight(config_files.load(config_path), rows)
+
+
+@main.command()
+@config_argument
+@click.option("--show", type=click.IntRange(min=0), default=3, show_default=True, help="Rows.")
+@click.option("--limit", type=click.IntRange(min=1), help="The first rows of each dataset alone.")
+@click.option("--no-verify", is_flag=True, help="Judge no expert response: needs no Docker.")
+@click.option("--json", "as_json", is_flag=True, help="The same for a program.")
+def data(config_path: Path, show: int, limit: int | None, no_verify: bool, as_json: bool) -> None:
+    """Print what CONFIG would train on: counts, lengths, verdicts, and rows with what is trained.
+
+    Nothing is trained, and only the model's tokenizer is read. Verdicts on expert responses are
+    kept in the ledger, so a run finds them again. The exit status is 1 if a run would stop.
+
+    \b
+    Example:
+      rasft data configs/demo.yaml
+      rasft data configs/math.yaml --limit 500 --show 1 --no-verify
+    """
+    from rasft.commands.data import run_data
+
+    underline = partial(click.style, underline=True) if sys.stdout.isatty() else None
+    shown, mistake = run_data(
+        config_files.load(config_path),
+        limit=limit,
+        show=show,
+        judge=not no_verify,
+        as_json=as_json,
+        underline=underline,
+    )
+    click.echo(shown)
+    if mistake:
+        raise mistake
 
 
 @main.command()

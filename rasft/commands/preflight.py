@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from rasft.models import sources
 from rasft.models.renderer import Renderer, open_renderer
 from rasft.records import Dropped, Problem, SequenceScore, TrainingExample
 from rasft.stages import preflight, prepare, score
+from rasft.stages.expert_examples import expert_examples
 from rasft.tables import from_table, to_table
 
 
@@ -33,24 +35,25 @@ def run_preflight(config: Config, rows: int) -> None:
 
 
 def _examples(config: Config, problems: list[Problem], folder: Path, count: int) -> pa.Table:
-    """Expert responses with the weight 1, scored under the model: TrainingExample rows."""
+    """Expert responses, scored under the model: TrainingExample rows."""
     renderer = open_renderer(folder, config.prompts, config.chat)
     chosen = _spread(problems, renderer, count)
     whole = config.data.model_copy(update={"score_shards": 1})
     settings = config.model_copy(update={"data": whole})
     scores, _ = score.score_experts(settings, to_table(chosen, Problem), folder, shard=0)
-    found = []
-    prompts = {problem.id: renderer.prompt_ids(problem) for problem in chosen}
-    for expert in from_table(scores, SequenceScore):
-        prompt, name, index = prompts[expert.problem_id], expert.problem_id, expert.sample_index
-        ids = (*prompt, *expert.token_ids)
-        found.append(TrainingExample(name, index, ids, len(prompt), 1.0, expert.reference_logps))
+    logps = {
+        (each.problem_id, each.sample_index): each.reference_logps
+        for each in from_table(scores, SequenceScore)
+    }
+    found = [
+        replace(each, reference_logps=logps[each.problem_id, each.sample_index])
+        for problem in chosen
+        for each in expert_examples(problem, renderer)
+    ]
     return to_table(found, TrainingExample)
 
 
 def _spread(problems: list[Problem], renderer: Renderer, count: int) -> list[Problem]:
     """Problems from the shortest to the longest."""
-    by_length = sorted(
-        problems, key=lambda p: len(renderer.prompt_ids(p)) + len(renderer.response_ids(p.expert))
-    )
+    by_length = sorted(problems, key=lambda p: len(expert_examples(p, renderer)[0].input_ids))
     return by_length[:: -(-len(by_length) // count)]

@@ -44,6 +44,16 @@ def names(files: Sequence[DataFile]) -> list[str]:
     return [f"{path.parent.name}/{stem}" for path, stem in zip(paths, stems, strict=True)]
 
 
+def described(files: Sequence[DataFile]) -> str:
+    """Which files these are, one at the least, for a reader.
+
+    >>> described([DataFile(None, "a.csv", "csv")])
+    'the file a.csv'
+    """
+    first, last = files[0].path, files[-1].path
+    return f"the file {first}" if len(files) == 1 else f"{len(files)} files, {first} to {last}"
+
+
 def read(file: DataFile) -> Iterator[Row]:
     """The rows of a file, as they are asked for.
 

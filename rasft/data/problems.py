@@ -20,6 +20,7 @@ import pyarrow as pa
 from rasft import plugins
 from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig
 from rasft.data import decontamination, near_duplicates
+from rasft.data.account import Account
 from rasft.data.near_duplicates import Twin
 from rasft.data.source import Source
 from rasft.errors import UserError
@@ -39,32 +40,34 @@ class Loaded(NamedTuple):
 
 
 def load_problems(
-    config: Config, data_dir: str | None, benchmarks: Iterable[Iterable[Problem]] = ()
+    config: Config,
+    data_dir: str | None,
+    benchmarks: Iterable[Iterable[Problem]] = (),
+    account: Account | None = None,
 ) -> Loaded:
     """The training problems that can be used, and the others with the reason.
 
-    `benchmarks` are the evaluation problems that training must not see. Raises UserError.
+    `benchmarks` are the evaluation problems that training must not see; what became of the rows is
+    also told to the account. Raises UserError.
     """
+    account = account or Account()
     if not config.data.datasets:
         raise UserError("data.datasets names no dataset, and a training needs one; add it")
-    dropped: list[Dropped] = []
-    notes: list[str] = []
-    placed = _read(config, data_dir, dropped, notes)
-    rows = keep(_with_unique_ids(placed), without_gold(), dropped)
+    dropped = account.dropped
+    rows = keep(_with_unique_ids(_read(config, data_dir, account)), without_gold(), dropped)
     if config.data.decontaminate:
         rows = keep(rows, in_benchmark(benchmarks), dropped)
     table = to_table(rows, Problem)
-    read = table.num_rows + len(dropped)
     if config.data.near_duplicates is not None:
         table, repeated = without_repetitions(table, config.data.near_duplicates)
         dropped += repeated
     if not table.num_rows:
         names = ", ".join(dataset.name for dataset in config.data.datasets)
         raise UserError(
-            f"no training problem is left of {read} read from {names}"
+            f"no training problem is left of {account.rows} read from {names}"
             f"{_by_reason(dropped)}; check data.datasets"
         )
-    return Loaded(table, dropped, list(dict.fromkeys(notes)))
+    return Loaded(table, dropped, account.notes)
 
 
 def load_benchmark(config: BenchmarkConfig, data_dir: str | None, seed: int = 0) -> list[Problem]:
@@ -194,18 +197,19 @@ def fingerprint(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def _read(
-    config: Config, data_dir: str | None, dropped: list[Dropped], notes: list[str]
-) -> Iterator[Placed]:
-    """Every problem of every dataset; rows that can be none go to `dropped`."""
+def _read(config: Config, data_dir: str | None, account: Account) -> Iterator[Placed]:
+    """Every problem of every dataset; rows that can be none are dropped."""
     verifiers = plugins.names("verifiers")
     for position, dataset in enumerate(config.data.datasets):
         key = f"data.datasets[{position}] ({dataset.name})"
-        source = Source(data_dir, dataset.limit, config.seed, dataset.options, notes)
+        source = Source(data_dir, dataset.limit, config.seed, dataset.options)
+        counted = account.open(dataset.name, source)
         for number, row in enumerate(_rows(dataset, source), start=1):
+            counted.rows += 1
             if isinstance(row, Dropped):
-                dropped.append(row)
+                account.dropped.append(row)
                 continue
+            counted.verifiers[row.verifier] += 1
             where = f"{key} row {number}"
             if row.verifier not in verifiers:
                 raise UserError(f"{where}: {plugins.unknown('verifiers', row.verifier)}")

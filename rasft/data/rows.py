@@ -45,6 +45,12 @@ class Location:
     files: tuple[str, ...] = ()
     gated: bool = False  # the hub asks for its terms to be accepted
 
+    @property
+    def on_hub(self) -> str:
+        """The place on the hub, for a reader."""
+        revision = f" at {self.revision[:12]}" if self.revision else ""
+        return f"the hub dataset {self.hub}, split {self.split}{revision}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -111,7 +117,9 @@ def read(
     Raises SourceUnavailable where there is neither file nor hub, UserError for a broken row.
     """
     local = Path(source.data_dir, location.file) if source.data_dir else None
-    rows = read_jsonl(local) if local and local.is_file() else read_hub(location, local, from_hub)
+    is_here = local is not None and local.is_file()
+    source.places.append(f"the file {local}" if is_here else location.on_hub)
+    rows = read_jsonl(local) if local and is_here else read_hub(location, local, from_hub)
     return islice(filter(wanted, rows), source.limit)
 
 

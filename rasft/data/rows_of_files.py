@@ -22,6 +22,7 @@ def load(plugin: str, source: Source, file_type: str | None = None) -> Iterator[
     check_options(plugin, source, ("path", *own, *field_map.OPTIONS))
     by = field_map.field_map(plugin, source.options)
     found = _files(plugin, source, file_type or _file_type(plugin, source))
+    source.places.append(files.described(found))
     yield from field_map.problems(islice(_named(found), source.limit), by, source)
 
 

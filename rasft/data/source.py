@@ -21,6 +21,7 @@ class Source:
     options: Mapping[str, Any] = field(default_factory=dict)  # the plugin's own settings
     # What a reader of the report must know of how the rows were read: the plugin adds to it.
     notes: list[str] = field(default_factory=list, compare=False)
+    places: list[str] = field(default_factory=list, compare=False)  # where they lie, likewise
 
 
 @dataclass(frozen=True)

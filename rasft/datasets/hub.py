@@ -52,6 +52,7 @@ def _location(source: Source) -> rows.Location:
 
 def _named(location: rows.Location, source: Source) -> Iterator[Named]:
     held = replace(location, revision=location.revision or _newest(location.hub, source))
+    source.places.append(held.on_hub)
     parts = [location.hub, location.config, location.split]
     name = "/".join(part for part in parts if part)
     for index, row in enumerate(rows.read_hub(held)):

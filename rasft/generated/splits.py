@@ -31,6 +31,7 @@ def problems(name: str, families: Families, split: Split, source: Source) -> Ite
         raise UserError(f"{name}: unknown option {unknown[0]!r}; known: steps")
     steps = _step_weights(source.options.get("steps"), families, name)
     drafts = draw(families, split, source.seed, steps)
+    source.places.append(f"generated from the seed {source.seed}")
     limit = DEFAULT_LIMIT if source.limit is None else source.limit
     return (_problem(name, family, draft) for family, draft in islice(drafts, limit))
 

@@ -187,7 +187,7 @@ class Store:
         if hashlib.sha256(content).hexdigest() != PurePosixPath(path).stem:
             self.ignored[path] = "damaged"
             return None
-        table = pq.read_table(pa.BufferReader(content))
+        table = _in_this_thread(pa.BufferReader(content))
         if not table.schema.equals(schema):
             self.ignored[path] = "other schema"
             return None
@@ -196,16 +196,23 @@ class Store:
     def _may_hold(self, path: str, wanted: pa.Array) -> bool:
         """Whether a file has a wanted key, from its column of keys; true if that is broken."""
         try:
-            # in this thread alone: a thread of Arrow's that still holds a Python file when the
-            # interpreter ends aborts it (apache/arrow#34314)
             with self.fs.open(path, "rb") as file:
-                parquet = pq.ParquetFile(file, pre_buffer=False)
-                keys = parquet.read(columns=[KEY], use_threads=False)
+                keys = _in_this_thread(file, columns=[KEY])
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError):
             return True
         return bool(pc.any(pc.is_in(keys[KEY], wanted)).as_py())
+
+
+def _in_this_thread(file: Any, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a Parquet file.
+
+    A thread of Arrow's that still holds a Python object when the interpreter ends aborts it
+    (apache/arrow#34314).
+    """
+    parquet = pq.ParquetFile(file, pre_buffer=False)
+    return parquet.read(columns=columns, use_threads=False)
 
 
 def digest(facts: Facts) -> str:

@@ -9,13 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rasft.config.settings import Config
+from rasft.data.account import Account
 from rasft.data.experts import keep_experts
 from rasft.errors import UserError
 from rasft.ledger import Ledger
 from rasft.method.quality import first_occurrences, trigrams
 from rasft.models.renderer import Renderer
+from rasft.progress import track
 from rasft.records import NO_VERIFIER, Dropped, Problem, Rollout, Status, Verdict
 from rasft.stages import verify
+from rasft.stages.expert_examples import expert_examples
 from rasft.tables import from_table, stream, to_table
 
 JUDGED_AT_ONCE = 50_000  # problems in memory at once; each lot starts the verifiers anew
@@ -41,16 +44,16 @@ def distinct(rows: pa.Table, threshold: float, dropped: list[Dropped]) -> pa.Tab
 
 
 def that_fit(
-    rows: pa.Table, renderer: Renderer, limit: tuple[int, str], dropped: list[Dropped]
+    rows: pa.Table, renderer: Renderer, limit: tuple[int, str], account: Account
 ) -> pa.Table:
     """Those that are not cut off at `limit`: its tokens, and whose limit it is."""
     most, whose = limit
 
     def too_long(row: Problem) -> dict[int, Dropped]:
-        prompt = len(renderer.prompt_ids(row))
-        lengths = {
-            index: prompt + len(renderer.response_ids(text)) for index, text in row.expert_sequences
-        }
+        examples = expert_examples(row, renderer)
+        for each in examples:
+            account.measure(each.prompt_tokens, len(each.input_ids) - each.prompt_tokens)
+        lengths = {each.sample_index: len(each.input_ids) for each in examples}
         return {
             index: Dropped(
                 row.id, "too_long", f"{_which(row, index)}{tokens} tokens, at most {most} ({whose})"
@@ -59,7 +62,8 @@ def that_fit(
             if tokens > most
         }
 
-    kept = to_table(keep_experts(stream(rows, Problem), too_long, dropped), Problem)
+    measured = track(stream(rows, Problem), rows.num_rows, "tokens counted", "problems")
+    kept = to_table(keep_experts(measured, too_long, account.dropped), Problem)
     if not kept.num_rows:
         raise UserError(
             f"all {rows.num_rows} usable training problems are longer than {whose} = {most} "
@@ -68,29 +72,30 @@ def that_fit(
     return kept
 
 
-def that_verify(rows: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]) -> pa.Table:
-    """Those that their problem's verifier judges correct; without a verifier all are kept.
-
-    The verifiers are started even if every verdict is known: the samples will need them.
-    """
+def start_verifiers(rows: pa.Table, config: Config) -> None:
+    """Start and leave each verifier. Raises UserError where one cannot work on this machine."""
     named = set(rows["verifier"].unique().to_pylist())
     verify.check(named - {NO_VERIFIER}, config.verification)
-    before = len(dropped)
+
+
+def that_verify(rows: pa.Table, config: Config, ledger: Ledger, account: Account) -> pa.Table:
+    """Those that their problem's verifier judges correct; without a verifier all are kept."""
+    before = len(account.dropped)
     parts = [
-        _judged(rows.slice(start, JUDGED_AT_ONCE), config, ledger, dropped)
+        _judged(rows.slice(start, JUDGED_AT_ONCE), config, ledger, account)
         for start in range(0, rows.num_rows, JUDGED_AT_ONCE)
     ]
     usable = pa.concat_tables([rows.schema.empty_table(), *parts])
     if not usable.num_rows:
         raise UserError(
             f"the verifier refuses the expert response of all {rows.num_rows} training problems, "
-            f"the first with {dropped[before].detail}; check answers, tests and verification "
-            "settings"
+            f"the first with {account.dropped[before].detail}; check answers, tests and "
+            "verification settings"
         )
     return usable
 
 
-def _judged(part: pa.Table, config: Config, ledger: Ledger, dropped: list[Dropped]) -> pa.Table:
+def _judged(part: pa.Table, config: Config, ledger: Ledger, account: Account) -> pa.Table:
     rows = from_table(part, Problem)
     judged = [row for row in rows if row.is_verifiable]
     experts = [
@@ -99,6 +104,7 @@ def _judged(part: pa.Table, config: Config, ledger: Ledger, dropped: list[Droppe
         for index, text in row.expert_sequences
     ]
     verdicts = verify.judge(judged, experts, config.verification, ledger)
+    account.judge(verdicts)
     refused = {
         (verdict.problem_id, verdict.sample_index): verdict
         for verdict in verdicts
@@ -106,13 +112,15 @@ def _judged(part: pa.Table, config: Config, ledger: Ledger, dropped: list[Droppe
     }
 
     def faults(row: Problem) -> dict[int, Dropped]:
-        return {
+        found = {
             index: _refusal(row, refused[row.id, index])
             for index, _ in row.expert_sequences
             if (row.id, index) in refused
         }
+        account.refuse(row.verifier, found.values())
+        return found
 
-    return to_table(keep_experts(rows, faults, dropped), Problem)
+    return to_table(keep_experts(rows, faults, account.dropped), Problem)
 
 
 def _refusal(row: Problem, verdict: Verdict) -> Dropped:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from rasft import plugins
 from rasft.config.settings import BenchmarkConfig, Config
 from rasft.data import problems
+from rasft.data.account import Account
 from rasft.data.rows import SourceUnavailable
 from rasft.decoding import engine_choice
 from rasft.errors import UserError
@@ -61,19 +62,18 @@ def prepare(config: Config) -> Prepared:
     renderer = open_renderer(folder, config.prompts, config.chat)
     engine_choice.load(config.rollout.engine)
     found, notes = benchmarks(config)
-    usable, dropped, said = problems.load_problems(config, data_dir(), _to_avoid(found))
-    training_method.check_verifiers(config.training.method, usable)
-    ledger = open_ledger(config.ledger)
-    usable = experts.distinct(usable, config.quality.duplicate_similarity, dropped)
-    usable = experts.that_fit(usable, renderer, _limit(config, folder), dropped)
-    usable = experts.that_verify(usable, config, ledger, dropped)
-    warmup, training = _split(usable, config)
+    ledger, account = open_ledger(config.ledger), Account()
+    usable = unjudged(config, found, renderer, limit(config, folder), account)
+    # Even if every verdict is known: the samples will need the verifiers.
+    experts.start_verifiers(usable, config)
+    usable = experts.that_verify(usable, config, ledger, account)
+    warmup, training = split(usable, config)
     return Prepared(
         warmup=warmup,
         training=training,
-        dropped=to_table(dropped, Dropped),
+        dropped=to_table(account.dropped, Dropped),
         benchmarks=limited(found),
-        notes=(*notes, *said, *_of_data(training), *renderer.notes()),
+        notes=(*notes, *account.notes, *_of_data(training), *renderer.notes()),
         provenance=_provenance(config, folder, renderer, training),
         work=to_table(ledger.work("start"), Work),
     )
@@ -150,7 +150,25 @@ def _to_avoid(benchmarks: Iterable[Benchmark]) -> list[list[Problem]]:
     ]
 
 
-def _limit(config: Config, folder: Path) -> tuple[int, str]:
+def unjudged(
+    config: Config,
+    found: Iterable[Benchmark],
+    renderer: Renderer,
+    limit: tuple[int, str],
+    account: Account,
+) -> pa.Table:
+    """The training problems that can be used, but for what their verifiers say: Problem rows.
+
+    `limit` is the most tokens of a row, and whose limit it is. Raises UserError for rows that
+    cannot be read, a method that cannot train on them, and where none is left.
+    """
+    rows = problems.load_problems(config, data_dir(), _to_avoid(found), account).problems
+    training_method.check_verifiers(config.training.method, rows)
+    rows = experts.distinct(rows, config.quality.duplicate_similarity, account.dropped)
+    return experts.that_fit(rows, renderer, limit, account)
+
+
+def limit(config: Config, folder: Path) -> tuple[int, str]:
     """The most tokens of a prompt and its response, and whose limit that is."""
     context = context_tokens(folder)
     if config.data.max_tokens <= context:
@@ -185,7 +203,7 @@ def counted(training: pa.Table) -> dict[str, int]:
     }
 
 
-def _split(rows: pa.Table, config: Config) -> tuple[pa.Table, pa.Table]:
+def split(rows: pa.Table, config: Config) -> tuple[pa.Table, pa.Table]:
     """The warm-up's own problems and the round's: what was just taught would look solvable."""
     number = rows.num_rows
     shuffled = random.Random(config.seed).sample(range(number), number)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from rasft.config.settings import Config
 from rasft.models.renderer import open_renderer
 from rasft.records import Problem, TrainingExample
+from rasft.stages.expert_examples import expert_examples
 from rasft.stages.train import Trained, fit
 from rasft.tables import from_table, to_table
 from rasft.training.launch.launcher import STANDALONE, LaunchContext
@@ -28,18 +29,11 @@ def warm_up(
     if config.warmup is None:
         return None
     renderer = open_renderer(base, config.prompts, config.chat)
-    rows = from_table(problems, Problem)
+    # plain SFT reads no reference
     examples = [
-        TrainingExample(
-            problem_id=row.id,
-            sample_index=index,
-            input_ids=(*renderer.prompt_ids(row), *renderer.response_ids(text)),
-            prompt_tokens=len(renderer.prompt_ids(row)),
-            weight=1.0 / len(row.expert_sequences),
-            reference_logps=(),  # plain SFT reads no reference
-        )
-        for row in rows
-        for index, text in row.expert_sequences
+        example
+        for row in from_table(problems, Problem)
+        for example in expert_examples(row, renderer)
     ]
     settings = config.training.model_copy(
         update={

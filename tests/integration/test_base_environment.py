@@ -14,9 +14,10 @@ CONFIGS = [
     for path in sorted((ROOT / "configs").rglob("*.yaml"))
     if path.parent.name not in ("accelerate", "protocols")
 ]
-COMMANDS = ["doctor", "resolve", "export", "preflight", "verify", "champion", "plan", "tables"]
+COMMANDS = ["doctor", "resolve", "export", "data", "preflight", "verify", "champion", "plan"]
 COMMANDS += [
     "prune",
+    "tables",
     "reproduce",
     "ledger",
     "ledger stats",
@@ -25,6 +26,12 @@ COMMANDS += [
     "ledger gc",
     "eval",
 ]
+FEW = """
+extends: tiny
+data: {datasets: [{name: generated_sums, limit: 20}]}
+warmup: {problems: 8}
+evaluation: {benchmarks: [{name: heldout_sums, limit: 2}]}
+"""
 ROW = {"id": "a", "verifier": "math", "answer": "1/2", "response": "so \\boxed{0.5}"}
 
 
@@ -114,6 +121,15 @@ def test_plan_without_data_or_hub(tmp_path: Path) -> None:
     done = rasft("plan", "math", "--gpus", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "numina_math_cot" in done.stdout
+
+
+def test_data_shows_what_would_be_trained_on(tmp_path: Path) -> None:
+    (tmp_path / "few.yaml").write_text(FEW)
+    done = rasft("data", "few.yaml", "--show", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "generated_sums: 20 rows; by verifier: math 20" in done.stdout
+    assert "  math: correct 20\n" in done.stdout
+    assert done.stdout.endswith("<|im_end|>\u27e7\n")
 
 
 def test_verify_judges(tmp_path: Path) -> None:

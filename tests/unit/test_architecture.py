@@ -123,7 +123,7 @@ def test_every_module_has_a_floor() -> None:
     [
         ("rasft, rasft.config.files, rasft.tables", "metaflow docker sympy"),
         (
-            "rasft.stages.prepare, rasft.stages.compare, rasft.report.reporting",
+            "rasft.stages.prepare, rasft.stages.look, rasft.stages.compare, rasft.report.reporting",
             "metaflow scipy mpmath huggingface_hub",
         ),
         ("rasft.cli, rasft.commands.tables", "docker"),

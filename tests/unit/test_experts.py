@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rasft.config import files as config_files
+from rasft.data.account import Account
 from rasft.data.experts import keep_experts
 from rasft.errors import UserError
 from rasft.ledger.rows import problem_digest, problem_row, read_problem
@@ -100,8 +101,10 @@ def test_a_refused_expert_response_leaves_alone_and_the_last_takes_its_problem(m
     monkeypatch.setattr(verify, "check", lambda names, settings: asked.append(names))
     wrong = replace(ONE, id="r", expert_response="It is \\boxed{5}.")
     rows = to_table([ONE, THREE, wrong, FREE], Problem)
-    dropped = []
-    kept = from_table(experts.that_verify(rows, CONFIG, None, dropped), Problem)
+    account = Account()
+    experts.start_verifiers(rows, CONFIG)
+    kept = from_table(experts.that_verify(rows, CONFIG, None, account), Problem)
+    dropped = account.dropped
     assert kept == [ONE, replace(THREE, experts=THREE.experts[:1]), FREE]
     assert [(row.problem_id, row.reason) for row in dropped] == [
         ("q", "expert_refused"), ("r", "expert_refused"),

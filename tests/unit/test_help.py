@@ -31,7 +31,7 @@ def test_help_shows_an_example_of_the_command(name: str) -> None:
         assert words[1 : 1 + len(name.split())] == name.split()
 
 
-@pytest.mark.parametrize("name", ["resolve", "plan", "preflight", "champion"])
+@pytest.mark.parametrize("name", ["resolve", "plan", "data", "preflight", "champion"])
 def test_a_command_on_a_config_takes_it_as_its_argument(name: str) -> None:
     argument, *_ = COMMANDS[name].params
     assert argument.human_readable_name == "[CONFIG]" or argument.metavar == "[CONFIG]"

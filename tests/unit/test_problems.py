@@ -11,6 +11,7 @@ from rasft import tables
 from rasft.config import files as config_files
 from rasft.config.settings import BenchmarkConfig
 from rasft.data import decontamination, problems, rows
+from rasft.data.account import Account
 from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.ledger.rows import problem_digest
@@ -50,6 +51,22 @@ def test_usable_rows_come_through_in_order(loaded):
     assert [row.id for row in kept] == ["a", "b"]
     assert dropped == []
     assert kept[0] == Problem("a", "What is 2+2?", "math", "\\boxed{4}", "4", source="rows")
+
+
+def test_the_account_has_what_was_read_also_where_a_mistake_ends_the_run(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(ROW | {"id": each, "answer": ""}) + "\n" for each in "ab"))
+    config = settings("jsonl", {"path": str(path), "verifier": "math"})
+    account = Account()
+    with pytest.raises(UserError, match="no training problem is left of 2 read from jsonl"):
+        problems.load_problems(config, None, account=account)
+    (dataset,) = account.datasets
+    assert (dataset.name, dataset.rows, dataset.verifiers) == ("jsonl", 2, {"math": 2})
+    assert dataset.source.places == [f"the file {path}"]
+    assert [(row.problem_id, row.reason) for row in account.dropped] == [
+        ("a", "no_answer"),
+        ("b", "no_answer"),
+    ]
 
 
 @pytest.mark.parametrize("missing", [{"expert_response": None}, {"expert_response": "  \n"}])
