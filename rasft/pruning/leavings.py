@@ -47,7 +47,7 @@ class Stored:
             files = store.files(flow)
             self.data[flow] = _below(files, f"{flow}/data/")
             for path, size in files.items():
-                if path not in self.data[flow]:
+                if path not in self.data[flow] and path.count("/") > 1:  # not latest_run
                     self.own["/".join(path.split("/")[:2])][path] = size
 
     def staying(self, flow: str) -> list[str]:

@@ -114,6 +114,7 @@ def test_old_runs_go_and_what_others_need_stays(place: Place) -> None:
     for run in (first, third):
         for what in (f"run {run}: ", f"cards of {run}: "):
             assert sum(line.startswith(what) for line in would) == 1, (what, planned)
+    assert any(line.startswith("data of KeptFlow: ") for line in would), planned
     models = [line for line in would if line.startswith("model ")]
     assert len(models) == 1  # the second run goes on from the first one's model
     assert f"of {third}: " in models[0]
