@@ -28,6 +28,7 @@ from rasft.addresses import file_system
 from rasft.errors import MachineError, UserError
 
 KEY = "key"  # the column that identifies a row
+LATER = ("stdout", "stderr")  # columns of texts that verdicts had not from the first
 FACTS = "facts.json"
 PARTIAL = ".partial"
 _NAME = re.compile(r"([0-9a-f]{64})\.parquet")
@@ -187,7 +188,7 @@ class Store:
         if hashlib.sha256(content).hexdigest() != PurePosixPath(path).stem:
             self.ignored[path] = "damaged"
             return None
-        table = _in_this_thread(pa.BufferReader(content))
+        table = _with_later(_in_this_thread(pa.BufferReader(content)), schema)
         if not table.schema.equals(schema):
             self.ignored[path] = "other schema"
             return None
@@ -203,6 +204,14 @@ class Store:
         except (pa.ArrowException, OSError):
             return True
         return bool(pc.any(pc.is_in(keys[KEY], wanted)).as_py())
+
+
+def _with_later(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows with an empty text in columns that files of their kind had not from the first."""
+    for field in schema:
+        if field.name in LATER and field.name not in table.column_names:
+            table = table.append_column(field, pa.array([""] * table.num_rows, field.type))
+    return table
 
 
 def _in_this_thread(file: Any, columns: list[str] | None = None) -> pa.Table:

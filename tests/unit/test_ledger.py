@@ -16,6 +16,7 @@ from rasft.ledger import Ledger, location, open_ledger
 from rasft.ledger.rows import (
     SampleRow,
     SampleSource,
+    VerdictRow,
     problem_digest,
     problem_row,
     read_problem,
@@ -103,6 +104,16 @@ def test_what_cannot_be_trusted_is_counted_and_not_read(ledger: Ledger) -> None:
     assert list(ledger.samples(SOURCE).rows()) == [row("whole")]
     reasons = sorted(ledger.store.ignored.values())
     assert reasons == ["damaged", "damaged", "foreign", "half-written", "other schema"]
+
+
+def test_verdicts_from_before_output_was_kept_are_found(ledger: Ledger) -> None:
+    assert ledger.store
+    older = {"key": ["a"], "status": ["correct"], "answer": ["5"], "seconds": [0.1], "detail": [""]}
+    fields = [field for field in schema(VerdictRow) if field.name in older]
+    with ledger.verdicts("math", "1", {}) as stored:
+        ledger.store.append(stored.folder, pa.table(older, pa.schema(fields)))
+        assert stored.find(["a"]) == {"a": VerdictRow("a", "correct", "5", 0.1, "")}
+    assert ledger.store.ignored == {}
 
 
 def test_damaged_facts_hide_a_folder_and_are_counted(ledger: Ledger) -> None:
