@@ -28,7 +28,7 @@ class Passes:
 
     examples: Sequence[TrainingExample]
     rows: Sequence[Rows]
-    packed: bool = True
+    packed: bool
 
     def share(self, process: int, processes: int) -> Passes:
         """Every so many-th pass."""
@@ -38,7 +38,8 @@ class Passes:
 def passes_of(sequences: Sequence[Response], budget: int, packed: bool) -> Passes:
     """The passes over (problem_id, sample_index, prompt_ids, response_ids), the longest first."""
     examples = [_example(*sequence) for sequence in sequences]
-    return Passes(examples, Layout(budget, packed).split(range(len(examples)), _lengths(examples)))
+    rows = Layout(budget, packed).split(range(len(examples)), _lengths(examples))
+    return Passes(examples, rows, packed)
 
 
 def score(
