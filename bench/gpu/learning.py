@@ -134,7 +134,7 @@ class Round:
         config, rows = self.config, self.prepared.training
         start = time.monotonic()
         experts, _ = score.score_experts(config, rows, policy, shard=0)
-        routes = route.route(config, experts)
+        routes = route.route(config, rows, experts)
         sampled = rollout.roll_out(config, rows, routes, policy, shard=0)
         verdicts, _ = verify.verify(config, rows, sampled.rollouts)
         groups = collect.group(config, routes, sampled.rollouts, verdicts)

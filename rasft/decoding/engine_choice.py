@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from rasft import plugins
 from rasft.errors import UserError
 
 AUTO = "auto"
+DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/kfd", "/dev/dxg")  # of NVIDIA, AMD, under Windows
 PREFERRED, EVERYWHERE = "vllm", "transformers"
 
 
@@ -40,6 +43,24 @@ def load(name: str) -> None:
 
 def gpu_missing() -> str | None:
     """One clause that says so where there is no GPU."""
+    return None if _sees_gpu() else "there is no GPU"
+
+
+def gpus() -> int:
+    """How many GPUs this process sees."""
+    if not _sees_gpu():
+        return 0
     import torch
 
-    return None if torch.cuda.is_available() else "there is no GPU"
+    return torch.cuda.device_count()
+
+
+def _sees_gpu() -> bool:
+    """torch takes seconds to import, which a task whose samples are all known is spared: without a
+    driver it would see none.
+    """
+    if "torch" not in sys.modules and not any(Path(device).exists() for device in DRIVERS):
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -14,6 +14,7 @@ from math import prod
 from pathlib import Path
 
 from rasft.config.settings import RolloutConfig
+from rasft.decoding import engine_choice
 from rasft.decoding.engine import EngineOptions
 from rasft.errors import UserError
 from rasft.models import folders
@@ -43,11 +44,11 @@ class Devices:
 
 def devices(step_gpus: int) -> Devices:
     """The devices of a step that asks for so many GPUs (0: it says nothing, all are its own)."""
-    import torch
-
-    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    seen = engine_choice.gpus()
     if not seen:
         return Devices(len(cores()), are_gpus=False)
+    import torch
+
     count = min(seen, step_gpus or seen)
     memory = torch.cuda.get_device_properties(0).total_memory if count > 1 else 0
     return Devices(count, are_gpus=True, memory=memory)

@@ -2,11 +2,11 @@
 
 `verification.function.call: "graders:judge"` names the function `judge` in `graders.py` of a folder
 that the config's `plugins` lists. It is called as `judge(response, problem)`, where `problem` is a
-mapping with a Problem's fields, less those that decide no verdict: its id, source and expert
-responses. It returns True or False, or one of them with a text that says why. It runs in worker
-processes with a deadline and a limit of memory, where it starts no program, opens no socket and
-writes no file; what it prints is dropped. The file is trusted, as all plugins are; the response is
-text and should stay so.
+mapping with a Problem's fields, less those that decide no verdict: its id, source, system text and
+expert responses. It returns True or False, or one of them with a text that says why. It runs in
+worker processes with a deadline and a limit of memory, where it starts no program, opens no socket
+and writes no file; what it prints is dropped. The file is trusted, as all plugins are; the response
+is text and should stay so.
 
 What the function cannot judge is `undecided`, never wrong: it raised, took too long, or returned
 something else. The first such fault is told on stderr with its line; where it meets all of the
@@ -45,7 +45,8 @@ _DEFAULTS: dict[str, Any] = {
     "deadline_seconds": 2.0,
     "memory_mb": 1024,
 }
-UNSEEN = ("id", "source", "expert_response", "experts")  # stored verdicts do not depend on them
+# Stored verdicts do not depend on them.
+UNSEEN = ("id", "source", "system", "expert_response", "experts")
 DECIDING = (
     *(PACKAGE / "workers" / f"{name}.py" for name in ("ordered", "pool", "process")),
     PACKAGE / "verifiers" / "function.py",

@@ -27,7 +27,7 @@ config = files.build({
 problem = Problem("sum", "2+3=?", "math", "\\\\boxed{5}", answer="5")
 rows = to_table([problem], Problem)
 scores, scored = score.score_experts(config, rows, model, 0)
-routes = route.route(config, scores)
+routes = route.route(config, rows, scores)
 sampled = rollout.roll_out(config, rows, routes, model, 0)
 verdicts, verified = verify.verify(config, rows, sampled.rollouts)
 groups = collect.group(config, routes, sampled.rollouts, verdicts)

@@ -183,8 +183,13 @@ def test_a_benchmark_of_choices_is_asked_with_its_own_prompt(folder: Path):
 def test_a_second_evaluation_makes_nothing(folder: Path, tmp_path: Path):
     chosen = settings(folder, samples=3)
     first, second = (Ledger(Store(str(tmp_path))) for _ in range(2))
-    made = evaluate.sample_and_judge(chosen, "quiz", [SUM, ROOT], {"base": folder}, first)
-    assert evaluate.sample_and_judge(chosen, "quiz", [SUM, ROOT], {"base": folder}, second) == made
+    made, again = (
+        evaluate.sample_and_judge(chosen, "quiz", [SUM, ROOT], {"base": folder}, ledger)
+        for ledger in (first, second)
+    )
+    (chose,), (none,) = ([row.pop("engine_choices") for row in found[2]] for found in (made, again))
+    assert (chose != [], none) == (True, [])  # no engine was started
+    assert again == made
     assert [(row.kind, row.reused, row.made) for row in first.work("evaluate")] == [
         ("samples", 0, 6),
         ("verdicts", 0, 6),

@@ -11,7 +11,8 @@ export function evaluationView(run, filters, open, changed) {
   const passes = (row) => (!filters.change || row.change === filters.change) && (!filters.benchmark || row.benchmark === filters.benchmark) && (!filters.verdict || filters.verdict in row.verdicts);
   const count = el("p", { class: "count", "aria-live": "polite" });
   const tell = () => { count.textContent = `${run.evaluation.filter(passes).length} of ${run.evaluation.length} problems`; };
-  const set = (name) => (value) => { filters[name] = value; made.setFilter(passes); tell(); changed(filters); };
+  const filter = () => { if (made?.initialized) made.setFilter(passes); }; // else once it is built
+  const set = (name) => (value) => { filters[name] = value; filter(); tell(); changed(filters); };
   const any = (values) => [["", "any"], ...values.map((each) => [each, each.replaceAll("_", " ")])];
   const verdicts = [...new Set(run.evaluation.flatMap((row) => Object.keys(row.verdicts)))];
   const columns = [
@@ -23,7 +24,7 @@ export function evaluationView(run, filters, open, changed) {
   let made;
   requestAnimationFrame(() => {
     made = table(place, run.evaluation.map((row) => ({ ...row, ...row.shares })), columns, open);
-    made.on("tableBuilt", () => made.setFilter(passes));
+    made.on("tableBuilt", filter);
     tell();
   });
   return el("section", {}, el("h2", {}, "Evaluation"),

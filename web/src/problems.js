@@ -40,7 +40,8 @@ export function passes(row, filters) {
 export function problemsView(run, filters, open, changed) {
   const place = el("div", { class: "rows" });
   const count = el("p", { class: "count", "aria-live": "polite" });
-  const apply = () => { made.setFilter((row) => passes(row, filters)); tell(); changed(filters); };
+  const filter = () => { if (made?.initialized) made.setFilter((row) => passes(row, filters)); }; // else once it is built
+  const apply = () => { filter(); tell(); changed(filters); };
   const tell = () => { count.textContent = `${run.problems.filter((row) => passes(row, filters)).length} of ${run.problems.length} problems`; };
   const set = (name) => (value) => { filters[name] = value; apply(); };
   const view = el("section", {},
@@ -52,7 +53,7 @@ export function problemsView(run, filters, open, changed) {
   let made;
   requestAnimationFrame(() => { // the table measures its place in the document
     made = table(place, run.problems, COLUMNS, open);
-    made.on("tableBuilt", () => { made.setFilter((row) => passes(row, filters)); });
+    made.on("tableBuilt", filter);
     tell();
   });
   return view;
