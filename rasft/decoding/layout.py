@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 
-from rasft.config.settings import RolloutConfig
+from rasft.config.settings import ModelConfig, RolloutConfig
 from rasft.decoding import engine_choice
 from rasft.decoding.engine import EngineOptions
 from rasft.errors import UserError
-from rasft.models import folders
+from rasft.models import memory
+from rasft.models.shape import read_shape
 
 SPLITS, ELSEWHERE = "vllm", "openai"  # who splits a model over devices; whose devices are not here
-WEIGHTS_SHARE = 0.8  # of the memory that an engine may take: the rest is for keys and values
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "auto": 2, "fp8": 1}  # of a weight
 
 
 @dataclass(frozen=True)
@@ -126,35 +124,14 @@ def _split(options: EngineOptions, model: Path, here: Devices) -> int:
     """The fewest GPUs that hold a copy. Raises UserError where all of them do not."""
     if not (here.are_gpus and here.count > 1):
         return 1
-    weights = weight_bytes(model, options.quantization or options.dtype)
-    room = here.memory * options.gpu_memory_utilization * WEIGHTS_SHARE
-    fitting = [size for size in _splits(model, here.count) if weights / size <= room]
-    if not fitting:
+    shape, dtype = read_shape(ModelConfig(path=str(model))), options.quantization or options.dtype
+    room = here.memory * options.gpu_memory_utilization
+    fewest = memory.fewest_to_sample(shape, dtype, here.count, room)
+    if fewest is None:
+        weights = memory.weight_bytes(shape, dtype) / memory.GIB
         raise UserError(
-            f"the weights of {model} take {weights / 2**30:.0f} GiB, and this step's {here.words} "
-            f"of {here.memory / 2**30:.0f} GiB cannot share them; give the step more GPUs in "
+            f"the weights of {model} take {weights:.0f} GiB, and this step's {here.words} "
+            f"of {here.memory / memory.GIB:.0f} GiB cannot share them; give the step more GPUs in "
             "resources.steps, or state rollout.tensor_parallel to try all the same"
         )
-    return fitting[0]
-
-
-def _splits(model: Path, most: int) -> list[int]:
-    """By how many devices the attention heads can be divided, the fewest first."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(model).get_text_config()
-    heads = int(config.num_attention_heads)
-    groups = int(getattr(config, "num_key_value_heads", None) or heads)
-    # Fewer groups of keys than devices are copied.
-    return [n for n in range(1, most + 1) if not heads % n and (not groups % n or not n % groups)]
-
-
-def weight_bytes(model: Path, dtype: str) -> int:
-    """Of a model folder's weights, loaded in a dtype; from the headers of its files alone."""
-    from safetensors import safe_open
-
-    parameters = 0
-    for path in folders.weight_files(model):
-        with safe_open(path, framework="np") as file:
-            parameters += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    return parameters * BYTES[dtype]
+    return fewest

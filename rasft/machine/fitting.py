@@ -25,7 +25,6 @@ from rasft.models.shape import ModelShape
 STEPS = ("warmup", "score", "rollout", "train", "evaluate")
 CHECKPOINTED: dict[str, object] = {"gradient_checkpointing": True}
 VLLM_SHARE = 0.9  # of a GPU, for weights and cache
-CACHE_SHARE = 0.2  # of it, which is kept for the cache
 YES, PERHAPS, NO = "fits", "may fit", "does not fit"
 SOME_GPUS = (2, 4, 8, 16, 32, 64)
 SOME_SEQUENCES = 128  # side by side, where the config leaves it to the memory
@@ -169,14 +168,15 @@ def _sampling(
     settings, dtype = config.rollout, config.model.dtype
     room, wanted = card * VLLM_SHARE, settings.max_sequences or SOME_SEQUENCES
     weights = settings.quantization or dtype
-    group = settings.tensor_parallel or _fewest(weights, shape, gpus, room * (1 - CACHE_SHARE))
+    fewest = memory.fewest_to_sample(shape, weights, gpus, room) or memory.splits(shape, gpus)[-1]
+    group = settings.tensor_parallel or fewest
     floor = memory.sampling_floor(shape, weights, dtype, wanted, group)
     each = memory.cache_bytes(shape, context, dtype) / group
     fitting = min(wanted, int((room - sum(floor.values())) // max(1, each)))
     terms = {**floor, "cache": max(1, fitting) * each}
     note = f"{max(0, fitting):,} sequences of {context:,} tokens at a time"
     over = partial(memory.sampling, shape, weights, dtype, context, 1)
-    more = [n for n in SOME_GPUS if n > group and not shape.attention_heads % n]
+    more = [n for n in memory.splits(shape, SOME_GPUS[-1]) if n > group and n in SOME_GPUS]
     changes = {
         f"rollout.tensor_parallel: {count}, resources.steps.{step}.gpu: {count}": partial(
             over, gpus=count
@@ -190,13 +190,6 @@ def _sampling(
 
 
 def _first_to_fit(over: Callable[..., Terms], counts: Sequence[int], card: float) -> Sequence[int]:
-    """The fewest GPUs that surely fit, else the most, as a list of one; none of none."""
+    """The fewest GPUs that surely fit, else the most, as a list of one; empty without counts."""
     fitting = [n for n in counts if verdict(sum(over(gpus=n).values()), card) == YES]
     return [*fitting, *counts[-1:]][:1]
-
-
-def _fewest(weights: str, shape: ModelShape, gpus: int, room: float) -> int:
-    """The fewest GPUs that hold the weights in this dtype; all of them where none do."""
-    whole = memory.weight_bytes(shape, weights)
-    splits = [n for n in range(1, gpus + 1) if not shape.attention_heads % n]
-    return next((n for n in splits if whole / n <= room), splits[-1])

@@ -41,6 +41,7 @@ HEAD_ROWS = 1024  # response positions whose logits exist together
 LOGIT_BYTES = 8  # a logit of them: in fp32, and its gradient
 SAMPLER_BYTES = 12  # a logit of each sequence sampled: the logit, its rank and its probability
 PREFILL = 8192  # prompt tokens that vLLM reads at a time
+CACHE_SHARE = 0.2  # of what vLLM may take of a GPU: kept for keys and values
 GRAPHS = 1.0 * GIB  # vLLM's CUDA graphs
 
 Terms = dict[str, float]  # bytes by name
@@ -67,6 +68,24 @@ def weight_bytes(shape: ModelShape, dtype: str) -> int:
 def cache_bytes(shape: ModelShape, tokens: int, dtype: str) -> int:
     """Keys and values of one sequence of so many tokens."""
     return shape.cache_numbers(tokens) * BYTES[dtype]
+
+
+def splits(shape: ModelShape, most: int) -> list[int]:
+    """Over how many GPUs the attention heads can be divided, the fewest first.
+
+    Fewer heads of keys than GPUs are copied.
+    """
+    heads, keys = shape.attention_heads, shape.key_heads
+    return [n for n in range(1, most + 1) if not heads % n and (not keys % n or not n % keys)]
+
+
+def fewest_to_sample(shape: ModelShape, weights: str, most: int, room: float) -> int | None:
+    """The fewest GPUs that hold the weights in this dtype; None where `most` do not.
+
+    vLLM may take `room` bytes of each.
+    """
+    whole = weight_bytes(shape, weights)
+    return next((n for n in splits(shape, most) if whole / n <= room * (1 - CACHE_SHARE)), None)
 
 
 def training(

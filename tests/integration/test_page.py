@@ -186,8 +186,10 @@ def test_a_step_of_the_training_leads_to_its_rows(browser: Browser) -> None:
     for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
         browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
     browser.wait("#step h3", "Step 1")
+    (first, *_) = browser.texts(".sequences a")
     browser.click(".sequences a")
     browser.wait(".response")
+    assert browser.texts("h2") == [first]
 
 
 def test_two_runs_stand_side_by_side(browser: Browser) -> None:

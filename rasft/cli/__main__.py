@@ -1,0 +1,5 @@
+"""`python -m rasft.cli`."""
+
+from rasft.cli import main
+
+main(prog_name="rasft")
