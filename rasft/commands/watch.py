@@ -74,7 +74,8 @@ def line(now: RunNow) -> str:
     done = Counter(task.state for task in now.tasks)
     failed = f", {done['failed']} failed" if done["failed"] else ""
     doing = ", ".join(at_work) or "between steps"
-    return f"{doing}; {done['done']} tasks done{failed}; {_counts(now)}"
+    tasks = "1 task" if done["done"] == 1 else f"{done['done']} tasks"
+    return f"{doing}; {tasks} done{failed}; {_counts(now)}"
 
 
 def table(now: RunNow) -> list[str]:

@@ -57,7 +57,7 @@ def _metadata(facts: SampleFacts) -> DatasetCardData:
         pretty_name=f"Samples of {facts.config.name}",
         license="other",
         task_categories=["text-generation"],
-        tags=["rasft", "rollouts", facts.config.training.method],
+        tags=sorted({"rasft", "rollouts", facts.config.training.method}),
         configs=files,
     )
 

@@ -178,6 +178,18 @@ def test_benchmarks_show_each_checkpoint_and_filter_by_change(browser: Browser) 
     ]  # fmt: skip
 
 
+def test_a_row_is_a_link_of_its_own(browser: Browser) -> None:
+    browser.click(".tab", "Problems")
+    browser.wait(".tabulator-row a")
+    address, name = browser.run(
+        "(() => { const a = document.querySelector('.tabulator-row a');"
+        "return [a.getAttribute('href'), a.textContent]; })()"
+    )
+    browser.visit(address)
+    browser.wait(".response")
+    assert browser.texts("h2") == [name]
+
+
 def test_a_step_of_the_training_leads_to_its_rows(browser: Browser) -> None:
     browser.click(".tab", "Training")
     browser.wait("canvas")

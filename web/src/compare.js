@@ -14,7 +14,7 @@ export function compareView(index, open) {
     column("Change", "by", { numeric: true, width: 96, show: (row) => number(row.by) }),
     column("Verdicts before", "verdicts_before", { grow: 1, least: 170, show: (row) => counts(row.verdicts_before) }),
     column("after", "verdicts_after", { grow: 1, least: 170, show: (row) => counts(row.verdicts_after) }),
-  ], (row) => open(row.id)));
+  ], open));
   return el("section", {}, el("h2", {}, `What changed from ${first.id} to ${second.id}`),
     el("p", { class: "count" }, `${rows.length} problems differ in solvability or verdicts.`), place);
 }

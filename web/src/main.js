@@ -32,15 +32,22 @@ function back() {
 
 /** Put the state into the address; false inside a card, where there is none to keep. */
 function remember(step) {
-  const { view: name, ...rest } = state;
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== "" && value !== undefined));
-  const address = `#${name}?${new URLSearchParams(given)}`;
   try {
-    history[step ? "pushState" : "replaceState"](null, "", address);
+    history[step ? "pushState" : "replaceState"](null, "", addressOf(state));
     return true;
   } catch {
     return false;
   }
+}
+
+function addressOf({ view: name, ...rest }) {
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== "" && value !== undefined));
+  return `#${name}?${new URLSearchParams(given)}`;
+}
+
+/** Opens what a row leads to, and knows its address: a link may be copied, or opened in another tab. */
+function opener(stateOf) {
+  return Object.assign((row) => go(stateOf(row)), { address: (row) => addressOf(stateOf(row)) });
 }
 
 function read() {
@@ -54,15 +61,15 @@ async function draw() {
   drawHead(number);
   const keep = (filters) => { state = { view: state.view, run: state.run, ...filters }; remember(false); };
   const { view: name, run: _, ...filters } = state;
-  const open = (row) => go({ view: "problem", run: state.run, id: row.id });
+  const open = opener((row) => ({ view: "problem", run: state.run, id: row.id }));
   const made = {
     overview: () => overview(run, (wanted) => go({ view: "problems", run: state.run, ...wanted })),
     problems: () => problemsView(run, filters, open, keep),
     problem: () => drawProblem(number),
-    evaluation: () => evaluationView(run, filters, (row) => go({ view: "evaluated", run: state.run, id: row.id, benchmark: row.benchmark }), keep),
+    evaluation: () => evaluationView(run, filters, opener((row) => ({ view: "evaluated", run: state.run, id: row.id, benchmark: row.benchmark })), keep),
     evaluated: () => drawEvaluated(run, number),
     training: () => trainingView(run, Number(filters.step) || null, open, (step) => keep({ step })),
-    compare: () => compareView(index, (id) => go({ view: "problem", id, both: "1" })),
+    compare: () => compareView(index, opener((row) => ({ view: "problem", id: row.id, both: "1" }))),
   }[name];
   const asked = state;
   const shown = await made();

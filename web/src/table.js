@@ -16,10 +16,10 @@ export function column(title, field, { show, width, numeric = false, grow = 0, l
   };
 }
 
-/** The table in a place of the document; `open` gets the row that is clicked or entered. */
+/** The table in a place of the document; `open` gets the row that is clicked, and tells its address. */
 export function table(place, rows, columns, open) {
   const [first, ...rest] = columns;
-  const link = (cell) => el("a", { href: "#", class: "open", onclick: (event) => event.preventDefault() }, String(cell.getValue()));
+  const link = (cell) => el("a", { href: open.address(cell.getData()), class: "open", onclick: (event) => event.preventDefault() }, String(cell.getValue()));
   const made = new Tabulator(place, {
     data: rows, columns: [{ ...first, formatter: link }, ...rest],
     layout: "fitColumns", height: "70vh", placeholder: "No row is like this.",
