@@ -11,7 +11,7 @@ from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
 from rasft.machine.planning import Span, StepEstimate, Timing, estimate, steps, total
 from rasft.progress import duration
-from rasft.report.reporting import markdown_table
+from rasft.report.markdown import markdown_table
 from rasft.results import runs
 from rasft.stages.prepare import data_dir
 

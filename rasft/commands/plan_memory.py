@@ -13,7 +13,7 @@ from rasft.machine import cards
 from rasft.machine.fitting import NO, StepMemory, steps
 from rasft.models.memory import ERROR, GIB, OVERHEAD, TIMES_A_LLAMA
 from rasft.models.shape import ModelShape, read_shape
-from rasft.report.reporting import markdown_table
+from rasft.report.markdown import markdown_table
 
 AT_A_SERVER = ("http://", "https://")
 

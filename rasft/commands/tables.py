@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rasft.errors import UserError
 from rasft.report import comparison_plots
-from rasft.report.reporting import markdown_table
+from rasft.report.markdown import markdown_table
 from rasft.results import published, reproduction, result_table, runs, table_text
 from rasft.results.cells import StoredRun, cells
 from rasft.results.reproduction import Question, Reproduced

@@ -13,7 +13,8 @@ from rasft.config.settings import Config
 from rasft.errors import UserError
 from rasft.records import CellResult, MethodResult
 from rasft.report import comparison_plots
-from rasft.report.reporting import Section, markdown_table
+from rasft.report.markdown import markdown_table
+from rasft.report.reporting import Section
 from rasft.results import result_table, table_text
 from rasft.results.cell_runs import stored_runs
 from rasft.results.cells import StoredRun

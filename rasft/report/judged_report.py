@@ -12,7 +12,8 @@ from rasft import tables
 from rasft.config.settings import Config
 from rasft.records import JudgedCell, MethodResult, Work
 from rasft.report.cell_report import Built, build_table, first_failure
-from rasft.report.reporting import Section, facts_table, markdown_table, work_text
+from rasft.report.markdown import facts_table, markdown_table
+from rasft.report.reporting import Section, work_text
 from rasft.results import judged_runs
 from rasft.tables import from_table, to_table
 

@@ -19,11 +19,10 @@ from rasft.config.settings import Config
 from rasft.method.posterior import Stop
 from rasft.method.routing import UNVERIFIED
 from rasft.records import BenchmarkResult, Dropped, Group, Verdict, Work
-from rasft.report import plots, run_pictures, training_part, upshot
+from rasft.report import accuracy_part, plots, run_pictures, training_part, upshot
 from rasft.report.canvas import CLASSES
-from rasft.results import outcomes
+from rasft.report.markdown import facts_table, markdown_table
 from rasft.results.accuracy import Accuracy, Difference
-from rasft.results.statistics import FEWEST_PROBLEMS
 from rasft.tables import from_table
 
 Row = TypeVar("Row")
@@ -124,16 +123,6 @@ def write(parts: Sequence[Section], folder: Path) -> Path:
     return path
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; a bar inside a cell is escaped."""
-    cells = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(_cell(value) for value in row)} |" for row in cells)
-
-
-def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
 def _records(run: Any, name: str, record: type[Row]) -> list[Row]:
     table = getattr(run, name, None)
     return from_table(table, record) if table is not None else []
@@ -143,68 +132,10 @@ def _rows(table: pa.Table | None) -> list[dict[str, float]]:
     return table.to_pylist() if table is not None else []
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
 def _accuracy_text(results: RunResults) -> str:
-    settings = results.config.evaluation
-    rows = [
-        (
-            row.benchmark,
-            row.checkpoint,
-            row.problems,
-            row.samples,
-            _with_interval(row),
-            row.undecided,
-        )
-        for row in results.accuracies
-    ]
-    enough = {row.benchmark for row in results.accuracies if row.problems >= FEWEST_PROBLEMS}
-    changes = [
-        (
-            row.benchmark,
-            f"{row.before} → {row.after}",
-            f"{100 * row.mean:+.1f} [{100 * row.low:+.1f}, {100 * row.high:+.1f}]",
-            "yes" if row.is_real else "no",
-        )
-        for row in results.differences
-        if row.benchmark in enough
-    ]
-    level = f"{100 * settings.confidence:g} %"
-    return "\n\n".join(
-        [
-            f"Mean over samples, in percent, with a {level} interval by bootstrap over problems.",
-            markdown_table(
-                ["benchmark", "checkpoint", "problems", "samples", "accuracy", "undecided"], rows
-            ),
-            f"Differences paired by problem, in points, with their {level} interval.",
-            markdown_table(["benchmark", "change", "difference", "excludes zero"], changes),
-            *_outcomes_text(results.results),
-            *(f"Note: {note}" for note in results.notes),
-        ]
-    )
-
-
-def _outcomes_text(results: Sequence[BenchmarkResult]) -> list[str]:
-    """What the figures are made of, and a warning for each that is cut short."""
-    by_place: dict[tuple[str, str], list[BenchmarkResult]] = {}
-    for row in results:
-        by_place.setdefault((row.benchmark, row.checkpoint), []).append(row)
-    found = [outcomes.outcomes(*place, rows) for place, rows in by_place.items()]
-    header = ["benchmark", "checkpoint", *outcomes.COLUMNS]
-    shares = [(each.benchmark, each.row, *outcomes.cells(each)) for each in found]
-    return [
-        "What became of the responses, in percent of them.",
-        markdown_table(header, shares),
-        *(f"Warning: {outcomes.warning(each)}." for each in found if each.is_cut_short),
-    ]
-
-
-def _with_interval(row: Accuracy) -> str:
-    if row.problems < FEWEST_PROBLEMS:
-        return f"{_percent(row.mean)} (too few for an interval)"
-    return f"{_percent(row.mean)} [{_percent(row.low)}, {_percent(row.high)}]"
+    confidence = results.config.evaluation.confidence
+    told = accuracy_part.text(results.accuracies, results.differences, results.results, confidence)
+    return "\n\n".join([told, *(f"Note: {note}" for note in results.notes)])
 
 
 def _solvability_text(results: RunResults) -> str:
@@ -287,17 +218,6 @@ def work_text(work: Sequence[Work]) -> str:
 def _provenance_text(results: RunResults) -> str:
     config = json.dumps(results.config.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return f"{facts_table(results.provenance)}\n\n```json\n{config}\n```"
-
-
-def facts_table(facts: Mapping[str, Any]) -> str:
-    """What a run was made with, a line a fact."""
-    return markdown_table(["what", "value"], [(key, _fact(value)) for key, value in facts.items()])
-
-
-def _fact(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return str(value)
 
 
 def _mean(values: Iterable[float]) -> float:

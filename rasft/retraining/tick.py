@@ -12,7 +12,8 @@ import pyarrow as pa
 from rasft.config.settings import Config
 from rasft.errors import MachineError, UserError
 from rasft.records import BenchmarkResult
-from rasft.report.reporting import Section, markdown_table
+from rasft.report.markdown import markdown_table
+from rasft.report.reporting import Section
 from rasft.retraining import champion, promotion
 from rasft.retraining.champion import Champion, Refusal, Standing
 from rasft.retraining.promotion import Decision
