@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -140,13 +141,13 @@ def _store(path: str | None) -> Store:
 
 
 def _versions(config_path: Path) -> dict[str, str]:
-    """Of the verifiers that this config can build: one of the user's own may not be named in it."""
+    """Of the verifiers that this config can build: some name what only another config has."""
     settings = config_files.load(config_path).verification
-    return {
-        name: verify.version(name, settings)
-        for name in plugins.names("verifiers")
-        if name != "function" or settings.function.call
-    }
+    found = {}
+    for name in plugins.names("verifiers"):
+        with suppress(UserError):
+            found[name] = verify.version(name, settings)
+    return found
 
 
 def _line(folder: Folder) -> str:
