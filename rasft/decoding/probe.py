@@ -10,6 +10,7 @@ tokens that it drew is compared with what the checkpoint says of them.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,10 +21,15 @@ REQUEST = Request(prompt_ids=tuple(range(3, 19)), seed=0)  # ids that every voca
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=16)
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of a logit
 
+# While transformers loads a model, no model of the process ties its weights. Two loads at once can
+# each put back what the other has changed, and every later model would lack its tied head.
+_ALONE = threading.Lock()
+
 
 def agrees(model: str, written: Sequence[int], dtype: str) -> bool:
     """Whether these are the checkpoint's own greedy tokens after the prompt of `REQUEST`."""
-    chosen_from, chosen = _logits(_load(model, dtype), REQUEST.prompt_ids, written)
+    with _ALONE:
+        chosen_from, chosen = _logits(_load(model, dtype), REQUEST.prompt_ids, written)
     return bool((chosen_from.amax(dim=1) - chosen <= TOLERANCE[dtype]).all())
 
 
@@ -34,7 +40,8 @@ def effect(
 
     Raises UserError where the engine gave no log-probs.
     """
-    loaded = _load(model, dtype)
+    with _ALONE:
+        loaded = _load(model, dtype)
     differences: list[float] = []
     for request, completion in drawn:
         if len(completion.logps) != len(completion.token_ids):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from transformers import PreTrainedModel
 
 from rasft import plugins
 from rasft.config.settings import EngineWatchConfig
@@ -74,6 +76,16 @@ def test_two_engines_draw_what_one_does_and_outlive_one_another(
         with pytest.raises(UserError, match="prompt of 300 tokens leaves no room"):
             list(group.generate([Request((7,) * 300, 0)], SAMPLING))
         assert not psutil.pid_exists(second)
+
+
+def test_engines_that_are_probed_at_once_leave_later_models_tied(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ties = PreTrainedModel.tie_weights
+    monkeypatch.setattr(PreTrainedModel, "tie_weights", ties)  # is put back in any case
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: probe.agrees(str(folder), (5, 6), "float32"), range(40)))
+    assert PreTrainedModel.tie_weights is ties
 
 
 def test_no_engine_is_left_to_give_up(folder: Path) -> None:
