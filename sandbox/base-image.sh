@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the sandbox's base image without a registry: Debian bookworm (python 3.11) and numpy,
-# by debootstrap, piped to `docker import`. Needs root, debootstrap and a Debian mirror.
+# Makes the sandbox's base image without a registry: Debian bookworm (python 3.11), numpy and
+# pytest, by debootstrap, piped to `docker import`. Needs root, debootstrap and a Debian mirror.
 #
 #   sandbox/base-image.sh [TAG]        default tag: rasft-sandbox-base:bookworm
 #   DEBIAN_MIRROR=URL                  another mirror than debootstrap's own
@@ -22,7 +22,7 @@ root=$(mktemp -d "${TMPDIR:-/var/tmp}/rasft-base.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 
 # word splitting of the mirror is wanted: empty means debootstrap's own default
-debootstrap --variant=minbase --include=python3,python3-numpy,python3-pip,ca-certificates \
+debootstrap --variant=minbase --include=python3,python3-numpy,python3-pytest,python3-pip,ca-certificates \
     bookworm "$root" ${DEBIAN_MIRROR:-} >"$root.log" 2>&1 || {
     tail -n 5 "$root.log" >&2
     refuse "debootstrap failed; its whole log is $root.log."

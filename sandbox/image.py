@@ -26,7 +26,9 @@ from sandbox.protocol import SandboxError
 
 FOLDER = Path(__file__).resolve().parent
 DEFAULT_BASE = "python:3.11-slim"  # the default of the Dockerfile's BASE_IMAGE
-HOME_MADE_BASE = "rasft-sandbox-base:bookworm"
+_BASE_SCRIPT = FOLDER / "base-image.sh"
+_BASE_HASH = hashlib.sha256(_BASE_SCRIPT.read_bytes()).hexdigest()[:16]
+HOME_MADE_BASE = f"rasft-sandbox-base:{_BASE_HASH}"  # so that a changed script makes it anew
 BASE_VARIABLE = "RASFT_SANDBOX_BASE_IMAGE"
 REPOSITORY = "rasft-sandbox"
 
@@ -95,8 +97,6 @@ def image_files() -> dict[str, bytes]:
 def image_tag(base: str) -> str:
     """Return the tag of the image that this checkout builds on `base`."""
     digest = hashlib.sha256(base.encode())
-    if base == HOME_MADE_BASE:
-        digest.update((FOLDER / "base-image.sh").read_bytes())
     for path, content in sorted(image_files().items()):
         digest.update(f"\0{path}\0{len(content)}\0".encode() + content)
     return f"{REPOSITORY}:{digest.hexdigest()[:16]}"
@@ -137,9 +137,7 @@ def make_base_image(client: docker.DockerClient) -> None:
         return
     except ImageNotFound:
         pass
-    made = subprocess.run(
-        ["sh", str(FOLDER / "base-image.sh"), HOME_MADE_BASE], capture_output=True, text=True
-    )
+    made = subprocess.run(["sh", str(_BASE_SCRIPT), HOME_MADE_BASE], capture_output=True, text=True)
     if made.returncode != 0:
         raise SandboxError(
             f"no registry can be reached and no base image could be made: {made.stderr.strip()}"

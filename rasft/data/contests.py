@@ -18,7 +18,8 @@ from rasft.data.source import Source
 from rasft.errors import UserError
 from rasft.records import Problem
 
-OPTIONS = ("tests_mb", "tolerance")
+OPTIONS = ("solutions", "tests_mb", "tolerance")
+MOST_SOLUTIONS = 64
 TESTS_MB = 4
 TOLERANCE = 1e-6  # what contests usually allow a decimal
 SECONDS_A_TEST = 4.0  # where a row states none
@@ -62,7 +63,7 @@ class Contest:
 
     id: str
     question: str
-    solution: str | None  # of Python 3
+    solutions: Sequence[str]  # of Python 3
     cases: Sequence[Case]
     function: str | None = None  # under test; None: programs that read standard input
     starter: str | None = None
@@ -72,7 +73,7 @@ class Contest:
     @property
     def in_class(self) -> bool:
         """True where the function under test is a method of the class `Solution`."""
-        return "class Solution" in (self.starter or self.solution or "")
+        return "class Solution" in (self.starter or next(iter(self.solutions), ""))
 
 
 class Reader:
@@ -82,7 +83,8 @@ class Reader:
         """Raises UserError for options that cannot be."""
         rows.check_options(name, source, known)
         self._name = name
-        self._most = _tests_mb(name, source) * 1_000_000
+        self._solutions = _whole(name, source, "solutions", 1, MOST_SOLUTIONS)
+        self._most = _whole(name, source, "tests_mb", TESTS_MB, 30) * 1_000_000
         self._tolerance = _tolerance(name, source)
         self._unsolved = self._cut = 0
 
@@ -90,7 +92,7 @@ class Reader:
         """The problems that have a solution, as many as are wanted."""
         found = 0
         for contest in contests if limit != 0 else ():
-            if not (contest.solution or "").strip():
+            if not contest.solutions:
                 self._unsolved += 1
                 continue
             yield self._problem(contest)
@@ -100,17 +102,19 @@ class Reader:
         self._tell()
 
     def _problem(self, contest: Contest) -> Problem:
-        program = contest.solution or ""
         kept = within(contest.cases, self._most)
         self._cut += len(contest.cases) - len(kept)
         in_class, name = contest.in_class, contest.function
         callee = f"Solution().{name}" if name and in_class else name
+        programs = list(dict.fromkeys(contest.solutions))[: self._solutions]
+        expert, *experts = map(rows.fenced, programs)
         seconds = (contest.seconds or SECONDS_A_TEST) * len(kept)
         return Problem(
             id=contest.id,
             prompt=f"{contest.question.strip()}\n\n{_asked(contest)}",
             verifier="python",
-            expert_response=rows.fenced(program),
+            expert_response=expert,
+            experts=tuple(experts),
             tests=self._tests(kept, callee),
             entry_point=("Solution" if in_class else name) if name else None,
             code_prefix=f"{IMPORTS}\n\n\n{contest.starter}" if name and contest.starter else None,
@@ -182,14 +186,14 @@ def cases_of(row: rows.Row, field: str = "input_output") -> tuple[list[Case], st
     return [(given, value[0] if wrapped else value) for given, value in pairs], function
 
 
-def first_solution(row: rows.Row, field: str = "solutions") -> str | None:
-    """The first of a JSON list of programs, or of a list; None where there is none."""
+def solutions_of(row: rows.Row, field: str = "solutions") -> list[str]:
+    """The programs of a list, or of one that is written as JSON; empty ones left out."""
     stated = row.fields.get(field)
     try:
         listed = json.loads(stated) if isinstance(stated, str) and stated.strip() else stated or []
     except ValueError as error:
         raise UserError(f"{row.where}: field {field!r} is no JSON: {error}") from None
-    return next((text for text in listed if isinstance(text, str) and text.strip()), None)
+    return [text for text in listed if isinstance(text, str) and text.strip()]
 
 
 def _text(value: Any) -> str:
@@ -205,10 +209,12 @@ def _asked(contest: Contest) -> str:
     return (METHOD if contest.in_class else CALLED).format(name=contest.function)
 
 
-def _tests_mb(name: str, source: Source) -> int:
-    value = source.options.get("tests_mb", TESTS_MB)
-    if type(value) is not int or not 1 <= value <= 30:
-        raise UserError(f"{name}: option tests_mb = {value!r} must be a whole number from 1 to 30")
+def _whole(name: str, source: Source, option: str, default: int, most: int) -> int:
+    value = source.options.get(option, default)
+    if type(value) is not int or not 1 <= value <= most:
+        raise UserError(
+            f"{name}: option {option} = {value!r} must be a whole number from 1 to {most}"
+        )
     return value
 
 

@@ -1,12 +1,13 @@
 """APPS, the 5,000 problems to train on (Hendrycks et al. 2021): introductory to competition.
 
-The expert response is the first of a row's solutions. Some are Python 2: the verifier refuses them,
-and the row is dropped and counted. A program of standard input has to print the expected tokens, a
-decimal within `tolerance` (absolute or relative); APPS's own checker is laxer, and also takes
-tokens in another order. What a function returns has to equal the expected value.
+The expert response is the first of a row's solutions; with the option `solutions` the first few are
+expert sequences of the problem. Some are Python 2: the verifier refuses them, and they are dropped
+and counted. A program of standard input has to print the expected tokens, a decimal within
+`tolerance` (absolute or relative); APPS's own checker is laxer, and also takes tokens in another
+order. What a function returns has to equal the expected value.
 
-Options: `tests_mb`, how many million characters of a problem's tests are kept, 4 by default;
-`tolerance`, 1e-6 by default, null to compare lines as they stand.
+Options: `solutions`, 1 by default; `tests_mb`, how many million characters of a problem's tests are
+kept, 4 by default; `tolerance`, 1e-6 by default, null to compare lines as they stand.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _contest(row: rows.Row) -> contests.Contest:
     return contests.Contest(
         id=f"apps/{row.text('problem_id')}",
         question=row.text("question"),
-        solution=contests.first_solution(row),
+        solutions=contests.solutions_of(row),
         cases=cases,
         function=function,
         starter=row.optional("starter_code"),

@@ -1,12 +1,12 @@
 """CodeContests, the 13,328 problems to train on (Li et al. 2022, AlphaCode), with limits and tests.
 
-The expert response is the first of a row's solutions that is marked as Python 3; rows without one
+The expert response is the first of a row's solutions that are marked as Python 3; rows without one
 are left out and said. The tests are the public, the private and the generated ones. A program has
 to print the expected tokens, a decimal within `tolerance` (absolute or relative); the authors'
 checker allows 1e-5 also between integers, and any case. Rows whose programs read or write a file
 have no tests here, and are dropped and counted. A name may come twice, so a row's number is its id.
 
-Options: `tests_mb` and `tolerance`, as of `apps`.
+Options: `solutions`, `tests_mb` and `tolerance`, as of `apps`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _contest(row: rows.Row, number: int) -> contests.Contest:
     return contests.Contest(
         id=f"code_contests/{number}",
         question=row.text("description"),
-        solution=_solution(row),
+        solutions=_solutions(row),
         cases=[] if by_file else [case for field in TESTS for case in _cases(row, field)],
         seconds=_seconds(row.fields.get("time_limit")),
         memory_mb=int(memory) >> 20 or None,
@@ -57,9 +57,9 @@ def _cases(row: rows.Row, field: str) -> list[contests.Case]:
     return [(str(given), str(expected)) for given, expected in pairs]
 
 
-def _solution(row: rows.Row) -> str | None:
+def _solutions(row: rows.Row) -> list[str]:
     marked = _pairs(row, "solutions", "language", "solution")
-    return next((text for language, text in marked if language == PYTHON3), None)
+    return [text for language, text in marked if language == PYTHON3 and text.strip()]
 
 
 def _pairs(row: rows.Row, field: str, first: str, second: str) -> list[tuple[Any, Any]]:

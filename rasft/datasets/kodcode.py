@@ -3,8 +3,8 @@
 The expert response is the dataset's own solution, which passes the tests; option `response: r1`
 takes the published answer of DeepSeek-R1 instead, without its thinking, which is much longer.
 Tests are pytest functions that import from a module `solution`; that import goes, since programs
-here run beside their tests. The judge has pytest's raises, approx and mark.parametrize. Tests that
-need more of it (fixtures such as tmp_path or capsys) refuse their own solution, so that the row is
+here run beside their tests, under pytest where the tests need it. Tests that ask for what is not
+there (tmp_path, capsys, modules other than numpy) refuse their own solution, so that the row is
 dropped and counted when the rows are validated.
 """
 

@@ -4,7 +4,7 @@ The rows are those of APPS with the contest's limits, and so are the rules. The 
 the first of a row's solutions; rows without one are left out and said. A row has no id: its number
 is it.
 
-Options: `tests_mb` and `tolerance`, as of `apps`.
+Options: `solutions`, `tests_mb` and `tolerance`, as of `apps`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _contest(row: rows.Row, number: int) -> contests.Contest:
     return contests.Contest(
         id=f"taco/{number}",
         question=row.text("question"),
-        solution=contests.first_solution(row),
+        solutions=contests.solutions_of(row),
         cases=cases,
         function=function,
         starter=row.optional("starter_code"),

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.inside import judge, solution, statuses
@@ -24,37 +25,42 @@ from sandbox.inside.watch import Watch, out_of_memory_kills
 from sandbox.inside.wire_format import BorderError, Channel
 from sandbox.inside.zygote import Role, Zygote
 
+NUMPY, PYTEST = "numpy", "sandbox.inside.with_pytest"
 _JUDGE_MEMORY_MB = 1024
 _TAIL_BYTES = 2048
+Zygotes = Mapping[str, Zygote]  # by what they load
 
 
 class Supervisor:
     """Owns the zygotes; `run` takes a job through its whole life."""
 
     def __init__(self, solution_uid: int, judge_uid: int) -> None:
-        self._zygotes: dict[tuple[str, bool], Zygote] = {}
         solutions = Role(solution_uid, solution.main)
         judges = Role(judge_uid, judge.main, filtered=False)
-        # forked before any request is read; one of each kind is for numpy, which makes a
-        # process heavier to fork, and loads it when first asked to
-        for heavy in (False, True):
-            for name, role in (("solution", solutions), ("judge", judges)):
-                others = [zygote.socket for zygote in self._zygotes.values()]
-                self._zygotes[name, heavy] = Zygote(role, others)
-        self._pids = frozenset({os.getpid(), *(each.pid for each in self._zygotes.values())})
+        # forked before any request is read; what makes a process heavier to fork has one of its
+        # own, which loads it when first asked to
+        started: list[Zygote] = []
+        self._solutions = _zygotes(solutions, ("", NUMPY), started)
+        self._judges = _zygotes(judges, ("", NUMPY, PYTEST), started)
+        self._pids = frozenset({os.getpid(), *(each.pid for each in started)})
         self._nothing = os.open(os.devnull, os.O_RDWR)
 
     def run(self, job: dict[str, Any]) -> dict[str, Any]:
         """Return the outcome of one job; its key "fit" says whether the container may go on."""
         run = _Run(job, self._nothing, self._pids)
         try:
-            zygotes = [
-                self._zygotes["solution", _uses_numpy(job["source"], *job["alternatives"])],
-                self._zygotes["judge", _uses_numpy(job["tests"], job["setup"])],
-            ]
-            return run.through(*zygotes)
+            return run.through(self._solutions, self._judges)
         finally:
             run.close()
+
+
+def _zygotes(role: Role, preloads: Sequence[str], started: list[Zygote]) -> dict[str, Zygote]:
+    """One for each preload; each closes the sockets of those that were started before it."""
+    made = {}
+    for preload in preloads:
+        made[preload] = Zygote(role, [zygote.socket for zygote in started])
+        started.append(made[preload])
+    return made
 
 
 class _Run:
@@ -80,11 +86,13 @@ class _Run:
         for reading, _ in self._outputs:
             os.close(reading)
 
-    def through(self, solutions: Zygote, judges: Zygote) -> dict[str, Any]:
+    def through(self, by_solution: Zygotes, by_judge: Zygotes) -> dict[str, Any]:
         """The job's outcome: both processes started, judged, stopped and cleared away."""
         started = time.monotonic()
         kills = out_of_memory_kills()
-        pids = self._start(solutions, judges)
+        heavy = _preloads(self._job)
+        solutions, judges = by_solution[heavy[0]], by_judge[heavy[1]]
+        pids = self._start(solutions, judges, heavy)
         status, detail = self._await_verdict(*pids)
         wall = time.monotonic() - started
         judges.stop()
@@ -108,15 +116,13 @@ class _Run:
             "chosen": self._chosen,
         }
 
-    def _start(self, solutions: Zygote, judges: Zygote) -> tuple[int, int]:
+    def _start(self, solutions: Zygote, judges: Zygote, heavy: tuple[str, str]) -> tuple[int, int]:
         cpu, memory = self._limits["cpu_seconds"], self._limits["memory_mb"]
         written = [writing for _, writing in self._outputs] or [self._nothing] * 2
-        sources = self._job["source"], *self._job["alternatives"]
-        heavy = "numpy" if _uses_numpy(*sources) else ""
-        solutions.start([self._nothing, *written, self._border[0].fileno()], cpu, memory, heavy)
-        heavy = "numpy" if _uses_numpy(self._job["tests"], self._job["setup"]) else ""
+        border = self._border[0].fileno()
+        solutions.start([self._nothing, *written, border], cpu, memory, heavy[0])
         ends = [self._border[1].fileno(), self._control[0].fileno()]
-        judges.start([self._nothing] * 3 + ends, 2 * cpu + 5, _JUDGE_MEMORY_MB, heavy)
+        judges.start([self._nothing] * 3 + ends, 2 * cpu + 5, _JUDGE_MEMORY_MB, heavy[1])
         pids = solutions.started(), judges.started()
         for end in (*self._border, self._control[0]):
             end.close()
@@ -193,6 +199,14 @@ def _verdict(message: Any) -> tuple[str, str]:
         return statuses.INCORRECT, "the judge died of the program's answers"
     status, detail = message
     return str(status), str(detail)
+
+
+def _preloads(job: dict[str, Any]) -> tuple[str, str]:
+    """What the processes of the solution and of the judge are forked with."""
+    solution = NUMPY if _uses_numpy(job["source"], *job["alternatives"]) else ""
+    if judge.needs_pytest(job):
+        return solution, PYTEST
+    return solution, NUMPY if _uses_numpy(job["tests"], job["setup"]) else ""
 
 
 def _uses_numpy(*sources: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from rasft import plugins
 from rasft.data.rows import fenced
 from rasft.data.source import Source
+from rasft.errors import UserError
 from rasft.records import Problem, Status
 from rasft.verifiers import Submission
 from rasft.verifiers.python import PythonVerifier, build
@@ -101,3 +102,14 @@ def test_limits_tests_and_tolerance_are_the_rows_and_the_options(tmp_path, capsy
     exact = loaded(tmp_path, "code_contests", tolerance=None)["0"]
     assert set(json.loads(exact.tests)) == {"inputs", "outputs"}
     assert (exact.cpu_seconds, exact.memory_mb) == (3.0, 244)
+
+
+def test_further_solutions_are_expert_sequences_as_many_as_asked(tmp_path):
+    assert loaded(tmp_path, "apps")["0"].experts == ()
+    several = loaded(tmp_path, "apps", solutions=2)["0"]
+    programs = [fenced(contest_rows.ADD), fenced(contest_rows.HALF)]
+    assert [text for _, text in several.expert_sequences] == programs
+    repeated = loaded(tmp_path, "code_contests", solutions=64)["0"]
+    assert repeated.experts == ()
+    with pytest.raises(UserError, match="solutions = 0 must be a whole number from 1 to 64"):
+        loaded(tmp_path, "apps", solutions=0)

@@ -32,6 +32,7 @@ from sandbox.protocol import (
     SandboxJob,
 )
 from tests.answer_shapes import BINDINGS, HEADER, SHAPES, TESTS, Solution, block
+from tests.pytest_style import PYTEST, UNLIKE
 
 pytestmark = pytest.mark.docker
 
@@ -259,18 +260,17 @@ def test_values_objects_and_functions_cross(pool: Pool, name: str) -> None:
     assert (found.status, found.detail) == (CORRECT, "")
 
 
-PYTEST = """
-import pytest, unittest
+PLAIN = """
+import unittest
 from solution import f
-@pytest.mark.parametrize(("x", "y"), [(1, 2), pytest.param(2, 4)])
-def test_double(x, y):
-    assert f(x) == y
 def test_error():
-    with pytest.raises(TypeError, match="unsupported"):
+    try:
         f(None)
+    except TypeError:
+        return
+    raise AssertionError("no error")
 class TestMore:
     def setup_method(self): self.x = 3
-    def test_close(self): assert f(0.1) == pytest.approx(0.2)
     def test_setup(self): assert f(self.x) == LAST
 class TestUnit(unittest.TestCase):
     def setUp(self): self.x = 4
@@ -285,10 +285,19 @@ class TestUnit(unittest.TestCase):
         ("def test_a(): f(1)\ndef test_b(): yield f(1) == 3", UNDECIDED, "a test is no plain"),
         ("class TestNothing:\n    pass", UNDECIDED, "the tests hold no test"),
         ("import pytest\n@pytest.mark.parametrize('x', [])\ndef test_it(x): assert f(x) == 3",
-         UNDECIDED, "the tests hold no test"),
-        ("def test_it(tmp_path): assert f(1) == 2", INCORRECT, "tmp_path"),
-        ("import pytest\n@pytest.fixture\ndef a(): return 1\ndef test_it(a): assert f(a) == 2",
-         INCORRECT, "fixture"),
+         UNDECIDED, "the tests hold no test that passes"),
+        ("import pytest\n@pytest.mark.skip\ndef test_it(): assert f(1) == 3",
+         UNDECIDED, "the tests hold no test that passes"),
+        ("import pytest\n@pytest.mark.xfail\ndef test_it(): assert f(1) == 2",
+         UNDECIDED, "the tests hold no test that passes"),
+        ("import pytest\ndef test_a(): assert f(1) == 2\ndef test_b(): pytest.exit('early')",
+         UNDECIDED, "the tests hold no test that passes"),
+        ("import pytest\nasync def test_it(): assert f(1) == 3",
+         UNDECIDED, "the tests hold no test that passes"),
+        ("import pytest\n@pytest.mark.parametrize('y', [1])\ndef test_it(x): assert f(x) == 3",
+         UNDECIDED, "pytest cannot collect the tests"),
+        ("def test_it(tmp_path): assert f(1) == 2", UNDECIDED, "not here: tmp_path"),
+        ("def test_it(capsys): assert f(1) == 2", UNDECIDED, "not here: capsys"),
     ],
 )  # fmt: skip
 def test_tests_that_would_run_nothing_pass_nothing(
@@ -299,11 +308,40 @@ def test_tests_that_would_run_nothing_pass_nothing(
     assert words in found.detail
 
 
+@pytest.mark.parametrize("tests", [PYTEST, PLAIN], ids=["pytest", "plain"])
 @pytest.mark.parametrize(("last", "status"), [("6", CORRECT), ("7", INCORRECT)])
-def test_pytest_style(pool: Pool, last: str, status: str) -> None:
+def test_pytest_style(pool: Pool, tests: str, last: str, status: str) -> None:
     source = "def f(x):\n    if x is None: raise TypeError('unsupported')\n    return x * 2"
-    job = SandboxJob(source, PYTEST.replace("LAST", last), "functions", "f")
-    assert outcome(pool, job).status == status
+    job = SandboxJob(source, tests.replace("LAST", last), "functions", "f")
+    found = outcome(pool, job)
+    assert found.status == status, found
+
+
+@pytest.mark.parametrize(("answer", "expected"), UNLIKE)
+def test_approximately_equal_is_of_one_form(pool: Pool, answer: str, expected: str) -> None:
+    """Most of these are equal to pytest alone."""
+    tests = "import numpy as np, pytest\ndef test_it(): assert f() == pytest.approx({})"
+    wrong = SandboxJob(f"import numpy as np\ndef f(): return {answer}", tests.format(expected),
+                       "functions", "f")  # fmt: skip
+    right = SandboxJob(f"import numpy as np\ndef f(): return {expected}", tests.format(expected),
+                       "functions", "f")  # fmt: skip
+    assert outcome(pool, wrong).status == INCORRECT
+    assert outcome(pool, right).status == CORRECT
+
+
+def test_a_program_is_no_test_and_reaches_no_outcome(pool: Pool) -> None:
+    tests = "import pytest\nfrom solution import *\ndef test_it(): assert testify(1) == 3"
+    for body, status in (
+        ("3", CORRECT),
+        ("2", INCORRECT),
+        ("__import__('pytest').skip('no')", CRASHED),
+        ("__import__('os')._exit(0)", CRASHED),
+        ("(_ for _ in ()).throw(SystemExit(0))", CRASHED),
+        ("(_ for _ in ()).throw(KeyboardInterrupt())", CRASHED),
+    ):
+        job = SandboxJob(f"def testify(x=None): return {body}", tests, "functions", "testify")
+        found = outcome(pool, job)
+        assert found.status == status, (body, found)
 
 
 @pytest.mark.parametrize(

@@ -31,4 +31,9 @@ export function choice(label, options, value, onchange) {
 export const number = (value, digits = 3) =>
   value === null || value === undefined ? "–" : Number(value.toPrecision(digits)).toString();
 
-export const percent = (value) => `${(100 * value).toFixed(1)}`;
+// One decimal, as the report writes it: a tie goes to the even digit.
+export const tenths = (value) => {
+  const rounded = Math.round(10 * value);
+  return ((rounded - 10 * value === 0.5 && rounded % 2 ? rounded - 1 : rounded) / 10).toFixed(1);
+};
+export const percent = (value) => tenths(100 * value);

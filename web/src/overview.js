@@ -1,5 +1,5 @@
 // The run's figures; each bar leads to the problems behind it.
-import { el, grid, number, percent } from "./dom.js";
+import { el, grid, number, percent, tenths } from "./dom.js";
 import { CLASSES, classOf, share } from "./problems.js";
 
 export function overview(run, show) {
@@ -29,7 +29,7 @@ function accuracies(run) {
   ];
 }
 
-const signed = (value) => (value >= 0 ? "+" : "−") + Math.abs(100 * value).toFixed(1);
+const signed = (value) => (value >= 0 ? "+" : "−") + tenths(Math.abs(100 * value));
 
 function weights(run) {
   const buckets = [...new Set(run.problems.filter((row) => row.weight !== null).map((row) => row.bucket))];

@@ -28,7 +28,7 @@ REPOSITORY = "rasft"
 
 def tag() -> str:
     """The image's name; its tag is a hash of all that it is made from."""
-    digest = hashlib.sha256((sandbox_image.FOLDER / "base-image.sh").read_bytes())
+    digest = hashlib.sha256(sandbox_image.HOME_MADE_BASE.encode())
     digest.update((ROOT / "Dockerfile").read_bytes() + _requirements())
     return f"{REPOSITORY}:cpu-{digest.hexdigest()[:16]}"
 
