@@ -36,6 +36,7 @@ class CompareFlow(Tabled):
     def start(self):
         """Every cell's config is checked before any work."""
         comparison = compare.of(self.config)
+        self.planned = comparison.planned and comparison.planned.model_dump()
         self.seeds, self.methods = list(comparison.seeds), list(comparison.methods)
         self.next(self.prepare, foreach="seeds")
 

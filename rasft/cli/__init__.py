@@ -32,7 +32,7 @@ def main() -> None:
 
 for command in (
     *(configs.doctor, configs.resolve, configs.data, configs.plan, configs.preflight),
-    *(configs.champion, judging.verify, judging.evaluate, ledger, watch),
+    *(configs.champion, configs.power, judging.verify, judging.evaluate, ledger, watch),
     *(runs.show, runs.tables, runs.reproduce, runs.export, runs.prune),
 ):
     main.add_command(command)

@@ -153,3 +153,35 @@ def champion(config_path: Path) -> None:
     config = config_files.load(config_path)
     place = pointers.path(config)
     click.echo(pointers.describe(pointers.read(place), config.model.path, place))
+
+
+@click.command()
+@config_argument
+@click.option("--pilot", required=True, metavar="RUN", help="A finished comparison of few seeds.")
+@click.option("--benchmark", metavar="NAME", help="What it is about; else CONFIG's first.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Propose within these.")
+@click.option(
+    "--problems", type=click.IntRange(min=20), help="The most there are; else the pilot's."
+)
+@click.option("--parallel", type=click.IntRange(min=1), help="Tasks at a time; else one a core.")
+def power(
+    config_path: Path,
+    pilot: str,
+    benchmark: str | None,
+    hours: float | None,
+    problems: int | None,
+    parallel: int | None,
+) -> None:
+    """Print how small a difference CONFIG's comparison can find, and what would find a smaller one.
+
+    How the pilot's methods vary with the seed, the problem and the sample is what designs are
+    simulated from. With --hours other numbers of seeds, problems and samples are proposed.
+
+    \b
+    Example:
+      rasft power configs/compare.yaml --pilot CompareFlow/12 --hours 1
+    """
+    from rasft.commands.power import Asked, run_power
+
+    asked = Asked(pilot, benchmark, hours, problems, parallel)
+    click.echo(run_power(config_files.load(config_path), asked))

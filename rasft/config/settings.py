@@ -328,6 +328,18 @@ class LedgerConfig(Section):
     trainings: bool = True  # also keep finished trainings, each with its model folder
 
 
+class PlannedConfig(Section):
+    """What a comparison was designed to find, as `rasft power` says; its report is held to it."""
+
+    pilot: str  # the run whose variances it was planned from
+    benchmark: str  # the one that the study is about; what the others show is looked at afterwards
+    finds: Annotated[float, Field(gt=0, le=100)]  # points: the smallest difference that is found
+    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.9  # with this chance
+    seeds: Count  # of this design
+    problems: Count
+    samples: Count
+
+
 class ComparisonConfig(Section):
     """Methods side by side, for flows/compare_flow.py."""
 
@@ -335,6 +347,7 @@ class ComparisonConfig(Section):
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
     # Row -> the values laid over this config for it; training.method is the row's name if not said.
     methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    planned: PlannedConfig | None = None
 
 
 class Config(Section):

@@ -12,13 +12,14 @@ from rasft.config import comparison
 from rasft.config.settings import Config
 from rasft.errors import UserError
 from rasft.records import CellResult, MethodResult
-from rasft.report import comparison_plots
+from rasft.report import comparison_plots, planned_part
 from rasft.report.markdown import markdown_table
 from rasft.report.reporting import Section
 from rasft.results import result_table, table_text
 from rasft.results.cell_runs import stored_runs
 from rasft.results.cells import StoredRun
 from rasft.results.cells import cells as cells_of
+from rasft.results.result_table import ResultTable
 from rasft.tables import from_table, to_table
 
 FAILURES = ("warmup_failure", "sample_failure", "train_failure", "evaluate_failure")
@@ -27,10 +28,11 @@ LONGEST = 300  # characters of a failure's first line
 
 @dataclass(frozen=True)
 class Built:
-    """The table as Markdown, and the pictures beside it by title."""
+    """The table, also as Markdown, and the pictures beside it by title."""
 
     text: str
     pictures: Mapping[str, bytes]
+    table: ResultTable | None = None
 
 
 def outcome(config: Config, method: str, seed: int, branch: Any) -> dict[str, Any]:
@@ -99,11 +101,19 @@ def sections(
     shown = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return [
         Section("Result", f"{built.text}\n\n{notes}".strip()),
+        *_planned(config, built),
         *(Section(title, "", picture) for title, picture in built.pictures.items()),
         Section("Cells", _cells_text(rows)),
         Section("Configuration", f"```json\n{shown}\n```"),
         Section("Provenance by seed", f"```json\n{facts}\n```"),
     ]
+
+
+def _planned(config: Config, built: Built) -> list[Section]:
+    planned = config.comparison.planned if config.comparison else None
+    if planned is None or built.table is None:
+        return []
+    return [Section("Planned and found", planned_part.text(planned, built.table))]
 
 
 def build(run: str, joined: Mapping[str, Any], provenances: Mapping[int, Any]) -> Built:
@@ -120,7 +130,7 @@ def build_table(runs: Sequence[StoredRun]) -> Built:
         return Built(f"There is no table: {error}", {})
     drawn = comparison_plots.pictures(table, cells_of(runs), runs)
     titled = {_title(name): picture for name, picture in drawn.items()}
-    return Built(table_text.markdown(table), titled)
+    return Built(table_text.markdown(table), titled, table)
 
 
 def _title(name: str) -> str:

@@ -28,6 +28,8 @@ from itertools import starmap
 import numpy as np
 from numpy.typing import NDArray
 
+from rasft.results.statistics import unseen
+
 Numbers = NDArray[np.float64]
 BySeed = Mapping[int, Numbers]  # seed -> one score a problem, NaN where it has none
 
@@ -104,7 +106,7 @@ def simultaneous(
     ratios = [np.abs(d.deviations) / d.error if d.error else np.zeros(draws) for d in drawn]
     critical = float(np.quantile(np.max(ratios, axis=0), confidence))
     tail = (1 - confidence) / 2 / len(drawn)
-    reaches = [critical * d.error if d.error else _unseen(d, tail) for d in drawn]
+    reaches = [critical * d.error if d.error else unseen(d.problems, tail) for d in drawn]
     return [_interval(d, d.mean - r, d.mean + r) for d, r in zip(drawn, reaches, strict=True)]
 
 
@@ -119,19 +121,10 @@ def separate(
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     found = []
     for d in _draw_all(columns, contrasts, draws, seed):
-        unseen = 0.0 if d.error else _unseen(d, tails[0])
-        low, high = d.mean + np.quantile(d.deviations, tails) + [-unseen, unseen]
+        reach = 0.0 if d.error else unseen(d.problems, tails[0])
+        low, high = d.mean + np.quantile(d.deviations, tails) + [-reach, reach]
         found.append(_interval(d, float(low), float(high)))
     return found
-
-
-def _unseen(drawn: _Drawn, tail: float) -> float:
-    """How far the mean may be off where all problems score alike, so that no draw varies.
-
-    The share of problems that score otherwise, had more been drawn, is below this, but for a
-    chance of `tail` (the rule of three; Clopper and Pearson, Biometrika 1934).
-    """
-    return float(1 - tail ** (1 / drawn.problems))
 
 
 def _interval(drawn: _Drawn, low: float, high: float) -> Interval:

@@ -101,7 +101,7 @@ def build(runs: Sequence[StoredRun], how: Plan) -> ResultTable:
     found, failed = cells(runs), failures(runs)
     if not found:
         raise UserError(f"no run has results; {_first_failure(failed)}")
-    columns = _columns(found, how.metric)
+    columns = columns_of(found, how.metric)
     names = _row_names(found, runs)
     baseline = _baseline(names, columns, how.baseline)
     alone = {(i.contrast.column, i.contrast.row): i for i in _alone(columns, how)}
@@ -167,7 +167,7 @@ def _row_names(found: Sequence[Cell], runs: Sequence[StoredRun]) -> list[str]:
     return [*shared, *methods]
 
 
-def _columns(found: Sequence[Cell], metric: str) -> list[Column]:
+def columns_of(found: Sequence[Cell], metric: str = "avg") -> list[Column]:
     """Benchmarks in the paper's order, its averages after them, then all others."""
     judged = {cell.row for cell in found if cell.results[0].checkpoint == JUDGED}
     parts = _parts(found, metric)

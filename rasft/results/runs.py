@@ -120,6 +120,16 @@ class PastRun:
     seconds: list[tuple[str, float]]
 
 
+def seconds_of_tasks(run: Any) -> list[tuple[str, float]]:
+    """The step and the wall time of each task of a run that succeeded."""
+    return [
+        (step.id, (task.finished_at - task.created_at).total_seconds())
+        for step in run
+        for task in step
+        if task.successful
+    ]
+
+
 def past(model: str) -> list[PastRun]:
     """The newest runs that trained this model by rollouts; none without a store."""
     from metaflow.client.core import namespace
@@ -191,12 +201,7 @@ def _past(run: Any) -> PastRun | None:
         config=config,
         problems=sum(table.num_rows for table in tables),
         benchmarks={name: t.num_rows for name, t in start["benchmark_problems"].data.items()},
-        seconds=[
-            (step.id, (task.finished_at - task.created_at).total_seconds())
-            for step in run
-            for task in step
-            if task.successful
-        ],
+        seconds=seconds_of_tasks(run),
     )
 
 

@@ -4,9 +4,10 @@ The matrix holds True, False or None. None is an undecided sample, the machine's
 left out, never counted as wrong. A problem's scores come from its decided samples alone, and a
 problem with none (or, for pass@k, fewer than k) leaves the average; `scored` says how many stay.
 
-Intervals are over problems, the unit that was drawn: percentile bootstrap, Efron and Tibshirani,
-An Introduction to the Bootstrap (1993), chapter 13. Differences are paired by problem: each
-resample draws the same problems for both sides, so what the problems share cancels.
+Intervals are over problems, the unit that was drawn: percentile bootstrap, Efron and Tibshirani, An
+Introduction to the Bootstrap (1993), chapter 13; where all problems score alike, which resampling
+takes for certainty, the rule of three. Differences are paired by problem: each resample draws the
+same problems for both sides, so what the problems share cancels.
 """
 
 from __future__ import annotations
@@ -70,12 +71,23 @@ def majority(rows: Sequence[Row], answers: Sequence[Sequence[str | None]]) -> Sc
 
 
 def mean(
-    scores: Scores, samples: int = 10_000, confidence: float = 0.95, seed: int = 0
+    scores: Scores,
+    samples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    least: float = 0.0,
 ) -> Estimate:
-    """Mean over the scored problems and its bootstrap interval; NaN where nothing is scored."""
+    """Mean over the scored problems and its interval; NaN where nothing is scored.
+
+    A score lies between `least` and 1.
+    """
     scored = scores[~np.isnan(scores)]
     if not len(scored):
         return Estimate(math.nan, math.nan, math.nan, 0, confidence)
+    if len(scored) > 1 and np.ptp(scored) == 0:
+        value, reach = float(scored[0]), unseen(len(scored), (1 - confidence) / 2)
+        low, high = max(least, value - reach), min(1.0, value + reach)
+        return Estimate(value, low, high, len(scored), confidence)
     means = _resampled_means(scored, samples, seed)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(scored.mean()), float(low), float(high), len(scored), confidence)
@@ -87,7 +99,16 @@ def difference(
     """Mean of trained - base over the problems scored in both, paired by position."""
     if len(base) != len(trained):
         raise ValueError(f"paired scores differ in length: {len(base)} and {len(trained)}")
-    return mean(trained - base, samples, confidence, seed)
+    return mean(trained - base, samples, confidence, seed, least=-1.0)
+
+
+def unseen(problems: int, tail: float) -> float:
+    """How far a mean may be off where all problems score alike, so that no resample varies.
+
+    The share of problems that score otherwise, had more been drawn, is below this, but for a chance
+    of `tail` (the rule of three; Clopper and Pearson, Biometrika 1934).
+    """
+    return float(1 - tail ** (1 / problems))
 
 
 def macro_mean(

@@ -53,11 +53,37 @@ def of(config: Config) -> ComparisonConfig:
         raise UserError(f"config {config.name!r} compares nothing: add a section 'comparison'")
     if len(set(comparison.seeds)) < len(comparison.seeds):
         raise UserError(f"comparison.seeds = {list(comparison.seeds)} names a seed twice")
+    _check_plan(config, comparison)
     for method in comparison.methods:
         made = cell(config, method, comparison.seeds[0])
         training_method.check_launch(made.training, several=False)
         trains_on(made.training.method)
     return comparison
+
+
+def _check_plan(config: Config, comparison: ComparisonConfig) -> None:
+    """Raise UserError where the config would not run what it says it has planned."""
+    planned = comparison.planned
+    if planned is None:
+        return
+    named = {each.name: each for each in config.evaluation.benchmarks}
+    if planned.benchmark not in named:
+        raise UserError(
+            f"comparison.planned.benchmark = {planned.benchmark!r} is not among the benchmarks of "
+            f"evaluation: {', '.join(named)}"
+        )
+    benchmark = named[planned.benchmark]
+    stated = {
+        "seeds": len(comparison.seeds),
+        "samples": benchmark.samples or config.evaluation.samples_per_problem,
+        "problems": benchmark.limit or planned.problems,
+    }
+    for name, value in stated.items():
+        if (wanted := getattr(planned, name)) != value:
+            raise UserError(
+                f"comparison.planned.{name} = {wanted}, but the config has {value}: a run is held "
+                "to its plan, so change one of them"
+            )
 
 
 def check_verifiers(config: Config, problems: pa.Table) -> None:

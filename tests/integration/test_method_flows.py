@@ -162,6 +162,8 @@ rollout: {engine: renamed, samples_per_problem: 2, max_new_tokens: 4}
 evaluation: {benchmarks: [{name: held_out_questions, limit: 3, samples: 2}]}
 comparison:
   seeds: [2]
+  planned: {pilot: CompareFlow/1, benchmark: held_out_questions, finds: 9.5, seeds: 1, problems: 3,
+            samples: 2}
   methods:
     osw_ft: {}
     focal: {}
@@ -219,6 +221,22 @@ def test_compare_joins_every_cell_and_tells_of_those_that_failed(
     assert rebuilt == task["table"].data
     for part in ("| base ", "| osw_ft ", "| focal ", "| dft "):
         assert part in rebuilt
+
+
+def test_a_comparison_is_held_to_its_plan_and_is_a_pilot_only_with_seeds(
+    workplace: Path, compared: Run
+) -> None:
+    assert compared["start"].task["planned"].data["finds"] == 9.5  # before any cell
+    report = (workplace / compared["end"].task["report_path"].data).read_text()
+    assert "## Planned and found" in report
+    assert "find a difference of 9.5 points with 90% chance" in report
+    assert "Ran: 1 seeds and 3 problems, as planned." in report
+    command = [sys.executable, "-m", "rasft.cli", "power", "compare", "--pilot", compared.pathspec,
+               "--benchmark", "held_out_questions"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "a pilot needs two methods, seeds and problems at least, not (2, 1, 3)" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_several_experts_are_all_scored_and_no_verifier_is_no_rollout(compared: Run) -> None:

@@ -73,9 +73,16 @@ def test_chunks_do_not_change_the_number_of_resamples(monkeypatch):
     assert statistics.mean(scores, samples=2000) == whole
 
 
-def test_interval_of_one_value_is_that_value():
-    estimate = statistics.mean(np.array([0.25, 0.25]))
-    assert (estimate.low, estimate.value, estimate.high) == (0.25, 0.25, 0.25)
+def test_problems_that_all_score_alike_are_no_certainty():
+    """None right of 32 is what a share of one in ten gives once in thirty."""
+    none = statistics.mean(np.zeros(32))
+    assert (none.low, none.value) == (0, 0)
+    assert none.high == pytest.approx(0.1088, abs=1e-4)
+    assert (1 - none.high) ** 32 == pytest.approx(0.025)
+    same = statistics.difference(np.ones(8), np.ones(8))
+    assert (same.low, same.value, same.high) == pytest.approx((-0.3694, 0, 0.3694), abs=1e-4)
+    assert statistics.mean(np.ones(32)).high == 1
+    assert statistics.mean(np.array([0.25])).high == 0.25  # of one problem nothing can be said
 
 
 def test_nothing_scored_gives_no_number():
