@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests import tiny_model
 from tests.programs import found_by
 
@@ -30,6 +32,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.whole
 def test_compiled_layers_have_the_same_gradient(tmp_path: Path) -> None:
     base = tiny_model.build(tmp_path / "base")
     found = found_by(GRADIENTS, tmp_path, base)

@@ -15,6 +15,8 @@ from rasft.models.folders import fingerprint
 from rasft.training.storage.jobs import MODEL, TrainingJob, write_job
 from tests.training_jobs import on_two_nodes
 
+pytestmark = pytest.mark.whole  # two nodes without a flow are in test_nodes.py
+
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

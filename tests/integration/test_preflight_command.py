@@ -49,6 +49,7 @@ def test_a_config_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 @pytest.mark.model
+@pytest.mark.whole
 def test_the_demo_passes(tmp_path: Path) -> None:
     done = preflight(config_files.CONFIGS / "demo.yaml", 4)
     assert done.exception is None, done.output

@@ -84,7 +84,7 @@ class Place:
         return self.do("-m", "rasft.cli", "prune", *words).splitlines()
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.whole)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "local":
         yield Place(tmp_path, {"METAFLOW_DEFAULT_DATASTORE": "local"})

@@ -157,7 +157,7 @@ def test_a_thousand_verdicts_leak_nothing(client: docker.DockerClient) -> None:
         found = containers_of(client, owner())
         processes = [len(client.api.top(each)["Processes"]) for each in found]
     assert before == after
-    assert processes == [5, 5]  # the supervisor and its four zygotes
+    assert processes == [6, 6]  # the supervisor and its five zygotes
     assert threading.active_count() <= others
 
 

@@ -35,7 +35,9 @@ def two_devices() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["fsdp2", "deepspeed_zero3"])
+@pytest.fixture(
+    scope="module", params=["fsdp2", pytest.param("deepspeed_zero3", marks=pytest.mark.whole)]
+)
 def launcher(request: pytest.FixtureRequest) -> str:
     return request.param
 
