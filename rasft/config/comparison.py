@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rasft.config.files import build, merge
@@ -12,6 +13,28 @@ from rasft.errors import UserError
 MAY_DIFFER = ("training", "reinforcement", "weighting", "quality")
 START = ""  # the cell of the models that a seed starts from
 ROWS = {"base": "base", "warmed_up": "warm-up"}  # their rows, by checkpoint
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much a comparison draws on one benchmark."""
+
+    seeds: int
+    problems: int | None  # None: all that there are
+    samples: int  # a problem
+
+
+def sizes(config: Config, benchmark: str) -> Sizes:
+    """Of a config that compares. Raises UserError for a benchmark that is not in it."""
+    named = {each.name: each for each in config.evaluation.benchmarks}
+    if benchmark not in named:
+        raise UserError(f"the config has no benchmark {benchmark!r}; it has: {', '.join(named)}")
+    chosen = named[benchmark]
+    return Sizes(
+        seeds=len(config.comparison.seeds) if config.comparison else 0,
+        problems=chosen.limit,
+        samples=chosen.samples or config.evaluation.samples_per_problem,
+    )
 
 
 def seeded(config: Config, seed: int) -> Config:

@@ -335,9 +335,10 @@ class PlannedConfig(Section):
     benchmark: str  # the one that the study is about; what the others show is looked at afterwards
     finds: Annotated[float, Field(gt=0, le=100)]  # points: the smallest difference that is found
     power: Annotated[float, Field(gt=0.5, lt=1)] = 0.9  # with this chance
-    seeds: Count  # of this design
-    problems: Count
-    samples: Count
+    # The design that finds it; a config that would run another is refused.
+    seeds: Count  # of the comparison
+    problems: Count  # of the benchmark
+    samples: Count  # a problem
 
 
 class ComparisonConfig(Section):

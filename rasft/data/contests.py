@@ -138,9 +138,11 @@ class Reader:
     def _tell(self) -> None:
         """What is not among the problems: no table could count it."""
         if self._unsolved:
-            print(f"{self._name}: {self._unsolved} rows have no Python 3 solution", file=sys.stderr)
+            print(
+                f"{self._name}: rows without a Python 3 solution: {self._unsolved}", file=sys.stderr
+            )
         if self._cut:
-            print(f"{self._name}: {self._cut} tests are beyond tests_mb", file=sys.stderr)
+            print(f"{self._name}: tests beyond tests_mb, left out: {self._cut}", file=sys.stderr)
 
 
 def within(cases: Iterable[Case], most_characters: int) -> list[Case]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rasft.config.comparison import ROWS
 from rasft.config.settings import PlannedConfig
 from rasft.report.markdown import markdown_table
 from rasft.results.comparison import Interval
@@ -14,7 +15,11 @@ def text(planned: PlannedConfig, table: ResultTable) -> str:
     Where an interval holds zero the plan decides what that means: a difference as large as planned
     for is excluded, or it is not.
     """
-    found = [each for each in table.differences if each.contrast.column == planned.benchmark]
+    found = [
+        each
+        for each in table.differences
+        if each.contrast.column == planned.benchmark and each.contrast.row not in ROWS.values()
+    ]
     others = [name for name in table.columns if name != planned.benchmark]
     parts = [_plan(planned), _ran(planned, found)]
     if found:
@@ -38,9 +43,9 @@ def said(found: Interval, finds: float) -> str:
 
 def _plan(planned: PlannedConfig) -> str:
     return (
-        f"Planned before any cell ran, from the pilot {planned.pilot}: {planned.seeds} seeds, "
-        f"{planned.problems} problems and {planned.samples} samples on {planned.benchmark}, which "
-        f"find a difference of {planned.finds:g} points with {planned.power:.0%} chance."
+        f"Planned before any cell ran, from the pilot {planned.pilot}: seeds {planned.seeds}, "
+        f"problems {planned.problems} and samples {planned.samples} on {planned.benchmark}, which "
+        f"find a difference of {planned.finds:g} points with {100 * planned.power:g} % chance."
     )
 
 
@@ -51,7 +56,7 @@ def _ran(planned: PlannedConfig, found: list[Interval]) -> str:
     problems = sorted({each.problems for each in found})
     whole = seeds == [planned.seeds] and problems == [planned.problems]
     how = "as planned" if whole else "not as planned: the intervals below say what it found"
-    return f"Ran: {_to(seeds)} seeds and {_to(problems)} problems, {how}."
+    return f"Ran: seeds {_to(seeds)}, problems {_to(problems)}; {how}."
 
 
 def _to(numbers: list[int]) -> str:

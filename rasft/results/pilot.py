@@ -21,16 +21,6 @@ FEWEST = 20  # problems of a design that is worth a proposal
 
 
 @dataclass(frozen=True)
-class Pilot:
-    """One benchmark of a finished comparison."""
-
-    run: str
-    benchmark: str
-    design: Design  # as it was run
-    parts: Components
-
-
-@dataclass(frozen=True)
 class Times:
     """Mean seconds of a comparison's tasks."""
 
@@ -38,38 +28,65 @@ class Times:
     seed: float
     training: float  # a cell's
     evaluation: float  # a cell's, with as many samples as the pilot's
-    samples: int  # of a cell in the pilot
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """One benchmark of a finished comparison."""
+
+    run: str
+    benchmark: str
+    design: Design  # as it was run
+    parts: Components
+    times: Times
 
     def hours(self, design: Design, parallel: int) -> float:
         """Wall time with so many tasks at a time; evaluation is taken to grow with its samples."""
-        share = design.problems * design.samples / self.samples
-        cell = self.training + self.evaluation * share
-        each = self.seed + (design.methods + 1) * cell
-        return (self.run + design.seeds * each / min(parallel, design.methods + 1)) / 3600
+        share = design.problems * design.samples / (self.design.problems * self.design.samples)
+        branches = design.methods + 1
+        cell = self.times.training + self.times.evaluation * share
+        seeds = design.seeds * (self.times.seed + branches * cell)
+        return (self.times.run + seeds / min(parallel, design.seeds * branches)) / 3600
 
 
-def pilot_of(run: str, stored: Sequence[StoredRun], benchmark: str) -> Pilot:
-    """The variances of one benchmark. Raises UserError where the run cannot tell them."""
+@dataclass(frozen=True)
+class Budget:
+    """What a design may take."""
+
+    hours: float
+    parallel: int  # tasks at a time
+    problems: int  # that there are
+
+
+def pilot_of(
+    run: str, stored: Sequence[StoredRun], seconds: Sequence[tuple[str, float]], benchmark: str
+) -> Pilot:
+    """One benchmark of a run, from its cells and the step and seconds of its tasks.
+
+    Raises UserError where the run cannot tell how methods vary.
+    """
     found = cells(stored)
-    by_name = {column.name: column for column in result_table.columns_of(found)}
-    names = sorted({cell.benchmark for cell in found})
+    names = {cell.benchmark for cell in found}
     if benchmark not in names:
-        raise UserError(f"{run} has no benchmark {benchmark!r}; it has: {', '.join(names)}")
-    scores = _trained(run, by_name[benchmark])
-    own = [cell for cell in found if cell.benchmark == benchmark]
-    matrices = [[row.correct for row in cell.results] for cell in own if _is_trained(cell)]
+        raise UserError(f"{run} has no benchmark {benchmark!r}; it has: {', '.join(sorted(names))}")
+    columns = result_table.columns_of(found)
+    scores = _trained(run, next(column for column in columns if column.name == benchmark))
+    matrices = [
+        [row.correct for row in cell.results]
+        for cell in found
+        if cell.benchmark == benchmark and _is_trained(cell)
+    ]
     samples = len(matrices[0][0])
-    one_sample = power.variance_of_a_sample(matrices)
+    parts = power.components(scores, samples, power.variance_of_a_sample(matrices))
+    if not any(vars(parts).values()):
+        raise UserError(f"{run} is no pilot: all its methods score alike on {benchmark}")
     methods, seeds, problems = scores.shape
-    return Pilot(
-        run,
-        benchmark,
-        Design(methods, seeds, problems, samples, len(names)),
-        power.components(scores, samples, one_sample),
-    )
+    starts = len({cell.row for cell in found if not _is_trained(cell)})
+    design = Design(methods, seeds, problems, samples, len(columns), starts)
+    return Pilot(run, benchmark, design, parts, times_of(seconds))
 
 
-def times_of(seconds: Sequence[tuple[str, float]], design: Design) -> Times:
+def times_of(seconds: Sequence[tuple[str, float]]) -> Times:
     """From each task's step and seconds."""
     by_step: dict[str, list[float]] = {}
     for step, each in seconds:
@@ -77,41 +94,35 @@ def times_of(seconds: Sequence[tuple[str, float]], design: Design) -> Times:
     means = {step: fmean(each) for step, each in by_step.items()}
     once = sum(means.get(step, 0.0) for step in A_RUN)
     training, evaluation = (means.get(step, 0.0) for step in A_CELL)
-    seed = sum(means.values()) - once - training - evaluation
-    return Times(once, seed, training, evaluation, design.problems * design.samples)
+    return Times(once, sum(means.values()) - once - training - evaluation, training, evaluation)
 
 
 def proposals(
-    pilot: tuple[Times, Components],
-    most: Design,
-    budget: tuple[float, int],
-    seeds: Sequence[int],
-    samples: Sequence[int],
+    known: Pilot, own: Design, budget: Budget, seeds: Sequence[int], samples: Sequence[int]
 ) -> list[Design]:
-    """For each number of seeds the design whose differences vary least within the budget.
+    """For each number of seeds the variant of `own` whose differences vary least in the budget.
 
-    `most.problems` is how many there are; `budget` is hours and tasks at a time. Designs of fewer
-    than 20 problems are left out.
+    Designs of fewer than `FEWEST` problems are left out.
     """
-    times, parts = pilot
     found = []
     for number in seeds:
-        tried = [replace(most, seeds=number, samples=each) for each in samples]
-        within = [_within(times, design, *budget) for design in tried]
+        tried = [replace(own, seeds=number, samples=each) for each in samples]
+        within = [_within(known, design, budget) for design in tried]
         if fitting := [design for design in within if design.problems >= FEWEST]:
-            found.append(min(fitting, key=lambda design: power.standard_error(parts, design)))
+            found.append(min(fitting, key=lambda each: power.standard_error(known.parts, each)))
     return found
 
 
-def _within(times: Times, design: Design, hours: float, parallel: int) -> Design:
+def _within(known: Pilot, design: Design, budget: Budget) -> Design:
     """With as many problems as the hours allow, of those there are."""
-    none = times.hours(replace(design, problems=0), parallel)
-    one = times.hours(replace(design, problems=1), parallel) - none
-    most = int((hours - none) / one) if one else design.problems
-    return replace(design, problems=max(0, min(design.problems, most)))
+    none, one = (
+        known.hours(replace(design, problems=number), budget.parallel) for number in (0, 1)
+    )
+    most = int((budget.hours - none) / (one - none)) if one > none else budget.problems
+    return replace(design, problems=max(0, min(budget.problems, most)))
 
 
-def _trained(run: str, column: Column) -> np.ndarray:
+def _trained(run: str, column: Column) -> power.Numbers:
     """Scores (methods, seeds, problems) of the methods that have every seed."""
     rows = column.parts[column.name]
     trained = [row for row in column.rows() if row not in ROWS.values()]

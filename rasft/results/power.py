@@ -47,13 +47,19 @@ class Components:
 
 @dataclass(frozen=True)
 class Design:
-    """What a comparison would run; `benchmarks` are corrected for as the methods are."""
+    """What a comparison would run, and how many rows and columns its table would correct for."""
 
     methods: int
     seeds: int
     problems: int
     samples: int  # a problem
-    benchmarks: int = 1
+    columns: int = 1  # benchmarks, and averages over them
+    starts: int = 0  # rows of models that the methods start from
+
+    @property
+    def pairs(self) -> int:
+        """How many differences hold at once."""
+        return (self.methods + self.starts - 1) * self.columns
 
 
 def components(scores: Numbers, samples: int, one_sample: float) -> Components:
@@ -113,8 +119,8 @@ def detectable(
     seed: int = 0,
 ) -> float:
     """The smallest true difference that is found with `power`; a share of 1."""
-    pairs = (design.methods - 1) * design.benchmarks
-    tables = max(FEWEST_TABLES, math.ceil(ESTIMATES / pairs))
+    estimates = (design.methods - 1) * design.columns  # of differences between methods in a table
+    tables = max(FEWEST_TABLES, math.ceil(ESTIMATES / estimates))
     short = [
         (interval.high - interval.low) / 2 - interval.mean
         for table in range(tables)
@@ -126,21 +132,31 @@ def detectable(
 def _played(
     parts: Components, design: Design, confidence: float, seed: int
 ) -> list[comparison.Interval]:
-    """The intervals of one table that holds noise alone."""
+    """The intervals between the methods of one table that holds noise alone."""
     generator = np.random.default_rng(seed)
-    names = [f"method {number}" for number in range(design.methods)]
-    columns = []
-    for number in range(design.benchmarks):
-        scores = _noise(generator, parts, design)
-        rows = {name: dict(enumerate(each)) for name, each in zip(names, scores, strict=True)}
-        columns.append(Column(f"benchmark {number}", {f"benchmark {number}": rows}))
-    contrasts = [Contrast(column.name, name, names[0]) for column in columns for name in names[1:]]
-    return comparison.simultaneous(columns, contrasts, DRAWS, confidence, seed)
+    methods = [f"method {number}" for number in range(design.methods)]
+    starts = [f"start {number}" for number in range(design.starts)]
+    columns = [
+        _column(f"column {number}", [*methods, *starts], starts, _noise(generator, parts, design))
+        for number in range(design.columns)
+    ]
+    contrasts = [
+        Contrast(column.name, row, methods[0])
+        for column in columns
+        for row in (*methods[1:], *starts)
+    ]
+    intervals = comparison.simultaneous(columns, contrasts, DRAWS, confidence, seed)
+    return [interval for interval in intervals if interval.contrast.row in methods]
+
+
+def _column(name: str, rows: Sequence[str], starts: Sequence[str], scores: Numbers) -> Column:
+    by_row = {row: dict(enumerate(each)) for row, each in zip(rows, scores, strict=True)}
+    return Column(name, {name: by_row}, frozenset(starts))
 
 
 def _noise(generator: np.random.Generator, parts: Components, design: Design) -> Numbers:
-    """Scores (methods, seeds, problems)."""
-    shape = design.methods, design.seeds, design.problems
+    """Scores (rows, seeds, problems)."""
+    shape = design.methods + design.starts, design.seeds, design.problems
     cell = math.sqrt(parts.both**2 + parts.sample**2 / design.samples)
     noise: Numbers = (
         parts.seed * generator.standard_normal((*shape[:2], 1))

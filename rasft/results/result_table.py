@@ -8,7 +8,7 @@ baseline are a family of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -178,11 +178,19 @@ def columns_of(found: Sequence[Cell], metric: str = "avg") -> list[Column]:
     others = [name for name in parts if name not in published]
     single = [Column(name, {name: parts[name]}, untrained) for name in (*published, *others)]
     averages = [
-        Column(name, {part: parts[part] for part in members if part in parts}, untrained)
-        for name, members in AVERAGES.items()
-        if sum(part in parts for part in members) > 1
+        Column(name, {part: parts[part] for part in AVERAGES[name] if part in parts}, untrained)
+        for name in averages_of(parts)
     ]
     return [*single[: len(published)], *averages, *single[len(published) :]]
+
+
+def averages_of(benchmarks: Collection[str]) -> list[str]:
+    """The averages that a table of these benchmarks has a column for."""
+    return [
+        name
+        for name, members in AVERAGES.items()
+        if sum(member in benchmarks for member in members) > 1
+    ]
 
 
 def _parts(found: Sequence[Cell], metric: str) -> dict[str, dict[str, dict[int, Any]]]:

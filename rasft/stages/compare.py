@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from rasft import tables
+from rasft.config import comparison as comparison_config
 from rasft.config.comparison import ROWS, cell
 from rasft.config.settings import ComparisonConfig, Config
 from rasft.errors import UserError
@@ -66,20 +67,9 @@ def _check_plan(config: Config, comparison: ComparisonConfig) -> None:
     planned = comparison.planned
     if planned is None:
         return
-    named = {each.name: each for each in config.evaluation.benchmarks}
-    if planned.benchmark not in named:
-        raise UserError(
-            f"comparison.planned.benchmark = {planned.benchmark!r} is not among the benchmarks of "
-            f"evaluation: {', '.join(named)}"
-        )
-    benchmark = named[planned.benchmark]
-    stated = {
-        "seeds": len(comparison.seeds),
-        "samples": benchmark.samples or config.evaluation.samples_per_problem,
-        "problems": benchmark.limit or planned.problems,
-    }
-    for name, value in stated.items():
-        if (wanted := getattr(planned, name)) != value:
+    for name, value in vars(comparison_config.sizes(config, planned.benchmark)).items():
+        wanted = getattr(planned, name)
+        if value not in (wanted, None):
             raise UserError(
                 f"comparison.planned.{name} = {wanted}, but the config has {value}: a run is held "
                 "to its plan, so change one of them"

@@ -50,6 +50,7 @@ def that_fit(
     most, whose = limit
 
     def too_long(row: Problem) -> dict[int, Dropped]:
+        """Its responses beyond the limit, by index; the lengths of all are counted."""
         examples = expert_examples(row, renderer)
         for each in examples:
             account.measure(each.prompt_tokens, len(each.input_ids) - each.prompt_tokens)

@@ -59,6 +59,7 @@ def score(
     dtype, training = config.model.dtype, config.training
 
     def make(missing: Sequence[Response]) -> list[SequenceScore]:
+        """Scores of what the ledger lacks, in the order of the sequences."""
         from rasft.decoding.layout import devices
         from rasft.models.memory import Batch
         from rasft.training import scoring, scoring_processes

@@ -57,7 +57,7 @@ def test_experts_pass_and_those_of_another_python_do_not(tmp_path, verifier, cap
     assert {key: bool(row.tests) for key, row in rows.items()} == {"0": True, "2": False}
     assert statuses(verifier, [(rows["0"], rows["0"].expert)]) == [CORRECT]
     told = capsys.readouterr().err.splitlines()
-    assert told == [f"{name}: 1 rows have no Python 3 solution" for name in ROWS]
+    assert told == [f"{name}: rows without a Python 3 solution: 1" for name in ROWS]
 
 
 WRONG = [

@@ -229,8 +229,8 @@ def test_a_comparison_is_held_to_its_plan_and_is_a_pilot_only_with_seeds(
     assert compared["start"].task["planned"].data["finds"] == 9.5  # before any cell
     report = (workplace / compared["end"].task["report_path"].data).read_text()
     assert "## Planned and found" in report
-    assert "find a difference of 9.5 points with 90% chance" in report
-    assert "Ran: 1 seeds and 3 problems, as planned." in report
+    assert "find a difference of 9.5 points with 90 % chance" in report
+    assert "Ran: seeds 1, problems 3; as planned." in report
     command = [sys.executable, "-m", "rasft.cli", "power", "compare", "--pilot", compared.pathspec,
                "--benchmark", "held_out_questions"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
