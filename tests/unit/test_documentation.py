@@ -110,7 +110,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    slug = load(DOCS / "generate.py").slug
+    slug = load(DOCS / "pages_from_code" / "markdown.py").slug
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     return {slug(heading.strip()) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
 
