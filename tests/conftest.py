@@ -25,3 +25,11 @@ def ledger_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RASFT_LEDGER_DIR", str(tmp_path_factory.mktemp("ledger")))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugins_of_the_module() -> Iterator[None]:
+    """A config that names plugins puts them in use in its process: here until the module ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RASFT_PLUGINS", os.environ.get("RASFT_PLUGINS", ""))
+        yield
