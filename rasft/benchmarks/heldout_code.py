@@ -1,7 +1,8 @@
 """Generated Python functions to write, the held-out split: parameters that training never sees.
 
 The same problems whatever the run's seed, so that runs with different seeds compare.
-Options: `steps`, as of the dataset `generated_code`.
+Options: `steps` and `families`, as of the dataset `generated_code`; `part`, `tuning` or `test`: one
+half of the problems; all by default.
 """
 
 from __future__ import annotations

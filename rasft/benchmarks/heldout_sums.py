@@ -1,7 +1,8 @@
 """Generated sums, the held-out split: numbers that training never sees.
 
 The same problems whatever the run's seed, so that runs with different seeds compare.
-Options: `steps`, as of the dataset `generated_sums`.
+Options: `steps` and `families`, as of the dataset `generated_sums`; `part`, `tuning` or `test`: one
+half of the problems; all by default.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Generated arithmetic word problems, the training split.
 
 Options: `steps`, weights by number of steps, such as `{1: 2, 2: 3, 3: 1}`; all alike by default.
+`families`, some of its kinds of problem by name; all by default.
 """
 
 from __future__ import annotations

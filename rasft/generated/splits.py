@@ -2,14 +2,15 @@
 
 The split is a hash of the family and the numbers, not of the wording or a seed. So train and
 held-out are disjoint whatever the seeds, and a held-out problem is never a training problem with
-other names in it.
+other names in it. By the same hash the held-out problems fall into two parts: what is chosen by
+one, such as a learning rate, is judged by the other.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -19,6 +20,11 @@ from rasft.generated import Draft, Families
 from rasft.records import Problem
 
 Split = Literal["train", "held_out"]
+PARTS = ("tuning", "test")  # of the held-out problems
+OPTIONS: Mapping[Split, tuple[str, ...]] = {
+    "train": ("families", "steps"),
+    "held_out": ("families", "part", "steps"),
+}
 
 DEFAULT_LIMIT = 1_000  # problems, where the config sets no limit
 HELD_OUT_SHARE = 5  # one in so many
@@ -27,10 +33,14 @@ PATIENCE = 5_000  # fruitless draws in a row that mean there is nothing new
 
 def problems(name: str, families: Families, split: Split, source: Source) -> Iterator[Problem]:
     """The problems that a source asks for, named after the plugin. Raises UserError."""
-    if unknown := sorted(set(source.options) - {"steps"}):
-        raise UserError(f"{name}: unknown option {unknown[0]!r}; known: steps")
+    if unknown := sorted(set(source.options) - set(OPTIONS[split])):
+        known = ", ".join(OPTIONS[split])
+        raise UserError(f"{name}: unknown option {unknown[0]!r}; known: {known}")
+    families = _chosen(source.options.get("families"), families, name)
     steps = _step_weights(source.options.get("steps"), families, name)
     drafts = draw(families, split, source.seed, steps)
+    if part := source.options.get("part"):
+        drafts = _part(part, drafts, name)
     source.places.append(f"generated from the seed {source.seed}")
     limit = DEFAULT_LIMIT if source.limit is None else source.limit
     return (_problem(name, family, draft) for family, draft in islice(drafts, limit))
@@ -61,9 +71,20 @@ def draw(
 
 def split_of(family: str, draft: Draft) -> Split:
     """Which split a draft belongs to."""
-    content = f"{family} {draft.numbers}"
-    digest = hashlib.sha256(content.encode()).digest()
-    return "held_out" if digest[0] % HELD_OUT_SHARE == 0 else "train"
+    return "held_out" if _digest(family, draft)[0] % HELD_OUT_SHARE == 0 else "train"
+
+
+def _digest(family: str, draft: Draft) -> bytes:
+    return hashlib.sha256(f"{family} {draft.numbers}".encode()).digest()
+
+
+def _part(
+    part: object, drafts: Iterator[tuple[str, Draft]], name: str
+) -> Iterator[tuple[str, Draft]]:
+    if part not in PARTS:
+        raise UserError(f"{name}: option part = {part!r} must be one of: {', '.join(PARTS)}")
+    place = PARTS.index(str(part))
+    return ((family, draft) for family, draft in drafts if _digest(family, draft)[1] % 2 == place)
 
 
 def _problem(name: str, family: str, draft: Draft) -> Problem:
@@ -79,6 +100,23 @@ def _problem(name: str, family: str, draft: Draft) -> Problem:
         entry_point=draft.entry_point,
         source=name,
     )
+
+
+def _chosen(value: object, families: Families, name: str) -> Families:
+    """The families that the option names, by number of steps; all without it."""
+    if value is None:
+        return families
+    known = [each.__name__ for some in families.values() for each in some]
+    wanted = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if not wanted or not set(wanted) <= set(known):
+        raise UserError(
+            f"{name}: option families = {value!r} must list some of: {', '.join(known)}"
+        )
+    kept = {
+        steps: [each for each in some if each.__name__ in wanted]
+        for steps, some in families.items()
+    }
+    return {steps: some for steps, some in kept.items() if some}
 
 
 def _step_weights(value: object, families: Families, name: str) -> dict[int, float]:

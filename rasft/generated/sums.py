@@ -1,12 +1,17 @@
-r"""Bare sums of one or two steps: a language that a model of 0.3 million parameters can learn.
+r"""Bare sums of one to three steps: a language that a model of 0.3 million parameters can learn.
 
 The prompt is the sum, the solution writes an equation a step and ends in `\boxed{answer}`. No
-answer is negative.
+answer is negative. `WRITINGS` are ways to write the same solution: a policy that has learnt one
+and experts that use another differ in form alone.
 """
 
 from __future__ import annotations
 
 import random
+import re
+from bisect import bisect
+from collections.abc import Callable, Mapping
+from itertools import accumulate
 
 from rasft.generated import Draft, Families
 
@@ -41,7 +46,43 @@ def adding_and_taking(draw: random.Random) -> Draft:
     return _draft((a, b, c), f"{a}+{b}-{c}", steps, a + b - c)
 
 
-FAMILIES: Families = {1: (adding, taking), 2: (adding_twice, adding_and_taking)}
+def adding_three_times(draw: random.Random) -> Draft:
+    """a + b + c + d."""
+    a, b, c, d = (_number(draw) for _ in range(4))
+    first, second, third = a + b, a + b + c, a + b + c + d
+    steps = [f"{a}+{b}={first}", f"{first}+{c}={second}", f"{second}+{d}={third}"]
+    return _draft((a, b, c, d), f"{a}+{b}+{c}+{d}", steps, third)
+
+
+FAMILIES: Families = {
+    1: (adding, taking),
+    2: (adding_twice, adding_and_taking),
+    3: (adding_three_times,),
+}
+
+
+def in_words(solution: str) -> str:
+    r"""A solution's equations as a sentence: `2+3=5 5+4=9 \boxed{9}` -> `from 2 add 3 to get 5, add
+    4 to get 9: \boxed{9}`."""
+    *equations, boxed = solution.split(" ")
+    parts = [re.split("([-+=])", equation) for equation in equations]
+    told = [f"{VERBS[sign]} {number} to get {result}" for _, sign, number, _, result in parts]
+    return f"from {parts[0][0]} {', '.join(told)}: {boxed}"
+
+
+VERBS = {"+": "add", "-": "take away"}
+WRITINGS: Mapping[str, Callable[[str], str]] = {"equations": str, "words": in_words}
+
+
+def writer(shares: Mapping[str, float]) -> Callable[[str, str], str]:
+    """(id, solution) -> the solution in one of these writings, drawn by their shares and the id."""
+    names, bounds = list(shares), list(accumulate(shares.values()))
+
+    def write(problem_id: str, solution: str) -> str:
+        place = random.Random(problem_id).random() * bounds[-1]
+        return WRITINGS[names[bisect(bounds, place)]](solution)
+
+    return write
 
 
 def _number(draw: random.Random) -> int:

@@ -124,5 +124,60 @@ def test_bad_steps_name_the_option_and_the_known_ones(steps):
 
 
 def test_an_unknown_option_is_named():
-    with pytest.raises(UserError, match="heldout_code: unknown option 'step'; known: steps"):
+    message = "heldout_code: unknown option 'step'; known: families, part, steps"
+    with pytest.raises(UserError, match=message):
         load("heldout_code", options={"step": {1: 1}})
+
+
+def test_sums_in_words_say_what_their_equations_say():
+    plain = load("generated_sums", limit=300)
+    words = load("generated_sums", limit=300, options={"writing": "words"})
+    assert [row.id for row in plain] == [row.id for row in words]
+    for row, told in zip(plain, words, strict=True):
+        assert extract(told.expert_response).text == row.answer
+        assert re.findall(r"\d+", told.expert_response)[0] == re.findall(r"\d+", row.prompt)[0]
+        results = re.findall(r"=(\d+)", row.expert_response)
+        assert re.findall(r"to get (\d+)", told.expert_response) == results
+    assert words[0].expert_response.startswith("from ")
+    both = load("generated_sums", limit=300, options={"writing": {"equations": 4, "words": 1}})
+    told = [row.expert_response.startswith("from ") for row in both]
+    assert 40 <= sum(told) <= 80
+    longer = load("generated_sums", limit=400, options={"writing": {"equations": 4, "words": 1}})
+    assert longer[:300] == both
+
+
+def test_families_can_be_chosen_and_held_out_kinds_are_what_they_say():
+    rows = load("generated_sums", limit=50, options={"families": ["adding", "adding_twice"]})
+    assert {row.id.split("/")[1] for row in rows} == {"adding", "adding_twice"}
+    assert all("-" in row.prompt for row in load("heldout_differences", limit=50))
+    assert all(row.prompt.count("+") == 3 for row in load("heldout_long_sums", limit=50))
+
+
+def test_the_parts_of_the_held_out_problems_are_its_halves():
+    whole = {row.id for row in load("heldout_sums", limit=2_000)}
+    parts = [
+        {row.id for row in load("heldout_sums", limit=2_000, options={"part": part})}
+        for part in splits.PARTS
+    ]
+    assert not parts[0] & parts[1]
+    assert min(len(part & whole) for part in parts) > 0.4 * len(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("heldout_sums", {"part": "dev"}, "option part = 'dev' must be one of: tuning, test"),
+        ("generated_sums", {"part": "test"}, "unknown option 'part'; known: families, steps"),
+        ("generated_sums", {"families": "summing"}, "option families = 'summing' must list some"),
+        ("generated_sums", {"families": []}, "must list some of: adding, taking"),
+        (
+            "generated_sums",
+            {"writing": "verse"},
+            "writing = 'verse' must be one of equations",
+        ),
+        ("heldout_long_sums", {"steps": {1: 1}}, "heldout_long_sums has no options"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named(name, options, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        load(name, options=options)
