@@ -58,6 +58,7 @@ class LossSettings:
 
     ratio_min: float = 0.4  # rasft: lower clip of rho
     ratio_max: float = 1.2  # rasft: upper clip of rho
+    probability_power: float = 1.0  # rasft: of the factor pi_theta(y_t); 0 leaves it out
     clip_low: float = 0.2  # psft: the ratio is clipped to [1 - clip_low, 1 + clip_high]
     clip_high: float = 0.28  # psft: see clip_low
     kl_weight: float = 0.05  # sft_kl, asft: lambda, of the divergence from the reference

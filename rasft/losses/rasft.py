@@ -4,7 +4,8 @@
     L_t = -sg[w * rho * pi_theta(y_t)] * log pi_theta(y_t)
 
 sg stops the gradient, w is the sequence's weight. rho is one number a sequence, the clipped
-inverse ratio between the frozen reference and the policy; pi_theta(y_t) is DFT's factor.
+inverse ratio between the frozen reference and the policy; pi_theta(y_t) is DFT's factor, whose
+exponent is `probability_power`, 1 in the paper.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def token_loss(inputs: LossInputs, settings: LossSettings) -> LossOutput:
         - mean_over_tokens(logp_BT, inputs.mask_BT)
     ).exp()
     clipped_B = ratio_B.clamp(settings.ratio_min, settings.ratio_max)
-    factor_BT = (inputs.weights_B * clipped_B)[:, None] * logp_BT.exp() * inputs.mask_BT
+    probability_BT = (settings.probability_power * logp_BT).exp()
+    factor_BT = (inputs.weights_B * clipped_B)[:, None] * probability_BT * inputs.mask_BT
     return LossOutput(
         loss_BT=-factor_BT * inputs.logp_BT,
         metrics={

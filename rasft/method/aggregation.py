@@ -27,8 +27,10 @@ def build_groups(
     alone with weight 1.
     """
     by_problem: dict[str, list[Rollout]] = defaultdict(list)
+    most = config.weighting.samples
     for rollout in rollouts:
-        by_problem[rollout.problem_id].append(rollout)
+        if most is None or rollout.sample_index < most:
+            by_problem[rollout.problem_id].append(rollout)
     judged: dict[str, dict[int, Verdict]] = defaultdict(dict)
     for verdict in verdicts:
         judged[verdict.problem_id][verdict.sample_index] = verdict
@@ -65,7 +67,7 @@ def build_examples(
 
 def _weighted_group(group: Group) -> list[tuple[int, float]]:
     own = zip(group.rollout_indices, group.rollout_weights, strict=True)
-    return [(EXPERT, group.expert_weight), *(own if group.rollout_weights else ())]
+    return [(EXPERT, group.expert_weight), *(own if any(group.rollout_weights) else ())]
 
 
 def _expert_alone(group: Group) -> list[tuple[int, float]]:

@@ -11,7 +11,8 @@ expert alone is trained with weight 1. That gives a fully solved problem more th
 one, which the published script does (`variant: reference`) and the paper's idea does not: in
 `variant: paper` a fully solved group takes the limit of vanishing advantages, expert c *
 expert_floor and each rollout coef * floor, so that, with the number of unique rollouts fixed, the
-expert weight never rises with solvability.
+expert weight never rises with solvability. `variant: flat` is for comparison: expert 1 and each
+correct rollout coef, whatever the solvability.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def group_weights(
     scores = advantages([reward, *[1.0] * correct, *[0.0] * incorrect_kept], settings.alpha)
     if correct == 0:
         return GroupWeights(reward, scores, expert=1.0, rollout=None)
+    if settings.variant == "flat":
+        return GroupWeights(reward, scores, expert=1.0, rollout=settings.rollout_coefficient)
     if settings.variant == "paper" and (scores is None or correct == unique):
         return _solved(reward, correct, settings)
     if scores is None:

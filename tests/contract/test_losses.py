@@ -117,3 +117,15 @@ def test_constants_reach_the_loss() -> None:
     loss = plugins.load("losses", "rasft").token_loss
     fixed = loss(inputs, LossSettings.of({"ratio_min": 0.7, "ratio_max": 0.7}))
     assert fixed.metrics["mean_ratio"].tolist() == pytest.approx([0.7] * 3)
+
+
+def test_without_its_parts_rasft_is_sft_and_with_the_probability_dft() -> None:
+    inputs = dataclasses.replace(example(), weights_B=torch.ones(3))
+    without_ratio = {"ratio_min": 1.0, "ratio_max": 1.0}
+
+    def rasft(**constants: float) -> torch.Tensor:
+        settings = LossSettings.of({**without_ratio, **constants})
+        return plugins.load("losses", "rasft").token_loss(inputs, settings).loss_BT
+
+    assert torch.equal(rasft(), run("dft", inputs).loss_BT)
+    assert torch.equal(rasft(probability_power=0.0), run("sft", inputs).loss_BT)

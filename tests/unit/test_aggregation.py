@@ -174,6 +174,14 @@ def test_a_solved_group_of_the_reference_variant_trains_on_its_expert_alone() ->
     assert aggregation.WEIGHTS["own"](group) == [(0, 1.0), (1, 1.0)]
 
 
+def test_of_more_samples_than_are_used_the_first_count() -> None:
+    settings = config().model_copy(update={"weighting": WeightingConfig(samples=1)})
+    rollouts = [rollout(1, OTHER), rollout(0, WRONG)]
+    verdicts = [verdict(0, Status.INCORRECT), verdict(1, Status.CORRECT)]
+    (group,) = aggregation.build_groups([Route("p", ROLLOUT, True)], rollouts, verdicts, settings)
+    assert (group.sampled, group.correct, group.solvability) == (1, 0, 0.0)
+
+
 def test_routes_follow_the_seed_and_nothing_else() -> None:
     losses = {f"p{i}": i / 100 for i in range(100)}
     settings = RouterConfig(kind="quantile_window")

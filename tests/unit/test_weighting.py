@@ -42,6 +42,13 @@ def test_own_solutions_stay_positive_and_beside_the_expert(
     assert 0.25 * 0.02 <= weight <= 0.25 * 0.15
 
 
+def test_the_flat_variant_weighs_no_problem_by_its_solvability() -> None:
+    flat = WeightingConfig(variant="flat")
+    weights = [group_weights(4, correct, 0, flat) for correct in range(1, 5)]
+    assert {(each.expert, each.rollout) for each in weights} == {(1.0, flat.rollout_coefficient)}
+    assert group_weights(4, 0, 3, flat).rollout is None
+
+
 def test_an_unsolved_problem_trains_on_its_expert_alone() -> None:
     for counts in [(0, 0, 0), (3, 0, 0), (3, 0, 3)]:
         weights = group_weights(*counts, PAPER)
