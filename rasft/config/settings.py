@@ -101,9 +101,13 @@ class PromptConfig(Section):
 
 
 class WarmupConfig(Section):
-    """A short expert-only stage for a model that does not yet answer in the required form."""
+    """An expert-only stage for a model that does not yet answer in the required form."""
 
-    problems: Count  # taken from the training problems
+    # Its own, which the round then does not see; none: taken from the training problems.
+    datasets: tuple[DatasetConfig, ...] = ()
+    problems: Count  # of them
+    # Of its data and its order; null: the run's. Fixed, runs of several seeds start alike.
+    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     epochs: Positive = 1.0  # passes over its problems
     learning_rate: Positive = 5e-5  # the peak of its schedule
     batch_size: Count = 16  # sequences an optimizer step
@@ -191,7 +195,9 @@ class QualityConfig(Section):
 class WeightingConfig(Section):
     """From a group's rewards to its weights (arXiv 2606.07006)."""
 
-    variant: Literal["paper", "reference"] = "paper"  # what a fully solved problem gets
+    # What a fully solved problem gets; "flat" weighs no problem by its solvability.
+    variant: Literal["paper", "reference", "flat"] = "paper"
+    samples: Count | None = None  # the first so many of a problem's rollouts; null: all
     reward_max: float = 3.0  # expert reward at solvability 0
     reward_min: float = 1.0  # expert reward at solvability 1
     alpha: Positive = 0.4  # temperature of tanh(alpha z)
@@ -268,6 +274,7 @@ class TrainingConfig(Section):
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
     launcher: str = "ddp"  # a file of configs/accelerate/
     processes: Count | None = None  # on each node; null: one for each GPU, or one on the CPU
+    threads: Count | None = None  # of each process on a CPU; null: the processes share all cores
     nodes: Count = 1  # machines: several are for flows/rasft_nodes_flow.py and sft_nodes_flow.py
 
 
@@ -348,6 +355,7 @@ class ComparisonConfig(Section):
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(min_length=1)
     # Row -> the values laid over this config for it; training.method is the row's name if not said.
     methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    cells_per_task: Count = 1  # of a seed, trained and evaluated by one task
     planned: PlannedConfig | None = None
 
 

@@ -90,7 +90,9 @@ def _benchmarks(config: Config) -> tuple[list[Benchmark], list[str]]:
 def _count(view: DataView, kept: pa.Table, config: Config, is_whole: bool) -> None:
     view.kept = kept.num_rows
     view.responses = prepare.counted(kept)["expert_responses"]
-    if is_whole:
+    if prepare.warmup_config(config):
+        view.notes.append("warmup.datasets are not read here: a run drops what the warm-up has too")
+    elif is_whole:
         warmup, training = prepare.split(kept, config)
         view.warmup = warmup.num_rows if config.warmup else None
         view.round = training.num_rows

@@ -67,7 +67,12 @@ def prepare(config: Config) -> Prepared:
     # Even if every verdict is known: the samples will need the verifiers.
     experts.start_verifiers(usable, config)
     usable = experts.that_verify(usable, config, ledger, account)
-    warmup, training = split(usable, config)
+    if own := warmup_config(config):
+        taught = unjudged(own, found, renderer, limit(config, folder), account)
+        taught = experts.that_verify(taught, own, ledger, account)
+        warmup, training = split_off(taught, usable, own, account)
+    else:
+        warmup, training = split(usable, config)
     return Prepared(
         warmup=warmup,
         training=training,
@@ -203,17 +208,63 @@ def counted(training: pa.Table) -> dict[str, int]:
     }
 
 
+def warmup_config(config: Config) -> Config | None:
+    """The config whose data are the warm-up's; None where it has no datasets of its own."""
+    stage = config.warmup
+    if stage is None or not stage.datasets:
+        return None
+    data = config.data.model_copy(update={"datasets": stage.datasets})
+    seed = config.seed if stage.seed is None else stage.seed
+    return config.model_copy(update={"data": data, "seed": seed})
+
+
 def split(rows: pa.Table, config: Config) -> tuple[pa.Table, pa.Table]:
-    """The warm-up's own problems and the round's: what was just taught would look solvable."""
-    number = rows.num_rows
-    shuffled = random.Random(config.seed).sample(range(number), number)
+    """The warm-up's problems and the round's: what was just taught would look solvable."""
     taken = config.warmup.problems if config.warmup else 0
-    if taken >= number:
+    shuffled = _shuffled(rows, config.seed)
+    if taken >= rows.num_rows:
         raise UserError(
-            f"warmup.problems = {taken} leaves none of the {number} usable training problems "
-            "for the round; take fewer, or raise a limit in data.datasets"
+            f"warmup.problems = {taken} leaves none of the {rows.num_rows} usable training "
+            "problems for the round; take fewer, or raise a limit in data.datasets"
         )
-    return take(rows, shuffled[:taken]), take(rows, shuffled[taken:])
+    return shuffled.slice(0, taken), shuffled.slice(taken)
+
+
+def split_off(
+    taught: pa.Table, rows: pa.Table, own: Config, account: Account
+) -> tuple[pa.Table, pa.Table]:
+    """As `split`, of a warm-up with datasets of its own, which `own` is the config of.
+
+    A problem of the round that is among the warm-up's is dropped and counted.
+    """
+    wanted = own.warmup.problems if own.warmup else 0
+    if wanted > taught.num_rows:
+        raise UserError(
+            f"warmup.problems = {wanted}, and warmup.datasets have {taught.num_rows} usable ones; "
+            "take fewer, or raise a limit there"
+        )
+    warmup = _shuffled(taught, own.seed).slice(0, wanted)
+    training = _shuffled(_unseen(rows, warmup, account), own.seed)
+    if not training.num_rows:
+        raise UserError(
+            f"all {rows.num_rows} usable training problems are in warmup.datasets too: none is "
+            "left for the round"
+        )
+    return warmup, training
+
+
+def _shuffled(rows: pa.Table, seed: int) -> pa.Table:
+    return take(rows, random.Random(seed).sample(range(rows.num_rows), rows.num_rows))
+
+
+def _unseen(rows: pa.Table, warmup: pa.Table, account: Account) -> pa.Table:
+    """The rows whose prompt the warm-up has not."""
+    seen = pc.is_in(rows["prompt"], value_set=pc.unique(warmup["prompt"]))
+    account.dropped += [
+        Dropped(problem_id, "in_warmup", "a problem of warmup.datasets has the same prompt")
+        for problem_id in rows.filter(seen)["id"].to_pylist()
+    ]
+    return rows.filter(pc.invert(seen))
 
 
 def _provenance(

@@ -26,8 +26,11 @@ def warm_up(
 
     Each of a problem's n expert responses has the weight 1/n.
     """
-    if config.warmup is None:
+    stage = config.warmup
+    if stage is None:
         return None
+    if stage.seed is not None:
+        config = config.model_copy(update={"seed": stage.seed})
     renderer = open_renderer(base, config.prompts, config.chat)
     # plain SFT reads no reference
     examples = [
@@ -41,7 +44,7 @@ def warm_up(
             "loss": {},
             "max_steps": None,
             "nodes": 1,
-            **config.warmup.model_dump(exclude={"problems"}),
+            **stage.model_dump(exclude={"problems", "datasets", "seed"}),
         }
     )
     rows_of = to_table(examples, TrainingExample)
