@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from rasft.config.settings import Config
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
-from rasft.machine.planning import Span, StepEstimate, Timing, estimate, steps, total
+from rasft.machine.planning import Span, StepEstimate, Timing, estimate, total
+from rasft.machine.step_plans import steps
 from rasft.progress import duration
 from rasft.report.markdown import markdown_table
 from rasft.results import runs
 from rasft.stages.prepare import data_dir
 
-ON_GPU = ("warmup", "score", "rollout", "train", "evaluate")  # where a machine's GPUs are used
+# Where a machine's GPUs are used
+ON_GPU = ("warmup", "score", "rollout", "sample", "train", "evaluate")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a run will take, before it runs: tasks, GPU-hours, wall time and cost, each with a band.
 
-A step's work is counted from the config in a unit that its time grows with. Its speed comes from
-the tasks of past runs with the same model on as many GPUs, else from an assumption that is marked.
+A step's work (`step_plans`) is in a unit that its time grows with. Its speed comes from the tasks
+of past runs with the same model on as many GPUs, else from an assumption that is marked.
 
 On the scale of logarithms a past task is one measurement. With n of them of standard deviation s,
 the spread of the estimate is sqrt((s^2 (n - 1) + S^2) / n), where S stands for what one measurement
@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from rasft.config import judged
-from rasft.config.settings import Config
+from rasft.machine.step_plans import StepPlan
 
 START_SECONDS = 10.0  # of a task that loads a model: grows with nothing below
 IDLE_SECONDS = 3.0  # of one that does not
@@ -33,18 +32,6 @@ ASSUMED_SPEED = {
     "train": {"gpu": 8000.0, "cpu": 250.0},
     "verify": {"gpu": 50.0, "cpu": 50.0},
 }
-
-
-@dataclass(frozen=True)
-class StepPlan:
-    """One step before its time is known; `work` and `gpus` are of one task."""
-
-    step: str
-    tasks: int
-    work: float = 0.0
-    kind: str | None = None  # a key of ASSUMED_SPEED; None: work hardly costs time
-    gpus: int = 0
-    together: bool = False  # its tasks run at once, as nodes of one training
 
 
 @dataclass(frozen=True)
@@ -90,68 +77,6 @@ class StepEstimate:
     def gpu_hours(self) -> Span:
         """Of all its tasks."""
         return self.seconds.times(self.plan.tasks * self.plan.gpus / 3600)
-
-
-def steps(
-    config: Config, problems: int, benchmarks: Mapping[str, int], gpus: Mapping[str, int]
-) -> list[StepPlan]:
-    """The steps of flows/rasft_flow.py in their order; of flows/eval_flow.py where a config judges
-    models.
-
-    `problems` counts training problems, `benchmarks` each one's, `gpus` those of a task of a step.
-    """
-    planned = (
-        _judging(config, benchmarks) if config.models else _training(config, problems, benchmarks)
-    )
-    return [replace(each, gpus=gpus.get(each.step, 0) if each.kind else 0) for each in planned]
-
-
-def _judging(config: Config, benchmarks: Mapping[str, int]) -> list[StepPlan]:
-    """Each model has a task of its own on each benchmark."""
-    rows = judged.rows(config).values()
-    work = statistics.mean(_evaluated(row, benchmarks, checkpoints=1) for row in rows)
-    return [
-        StepPlan("start", 1),
-        StepPlan("evaluate", len(rows) * len(benchmarks), work, "generate"),
-        StepPlan("report", 1),
-        StepPlan("end", 1),
-    ]
-
-
-def _evaluated(config: Config, benchmarks: Mapping[str, int], checkpoints: int) -> float:
-    """Tokens that one benchmark's task writes, in the mean."""
-    settings = config.evaluation
-    own = {each.name: each.samples for each in settings.benchmarks}
-    samples = [
-        size * (own.get(name) or settings.samples_per_problem) for name, size in benchmarks.items()
-    ]
-    return sum(samples) / max(1, len(samples)) * checkpoints * settings.max_new_tokens / 2
-
-
-def _training(config: Config, problems: int, benchmarks: Mapping[str, int]) -> list[StepPlan]:
-    warmup, rollout = config.warmup, config.rollout
-    round_problems = max(0, problems - (warmup.problems if warmup else 0))
-    tokens = config.data.max_tokens / 2  # of a sequence, where the config gives the most
-    samples = round_problems * rollout.samples_per_problem / rollout.shards
-    taught = warmup.problems * warmup.epochs * tokens if warmup else 0.0
-    scored = round_problems * tokens / config.data.score_shards
-    trained = round_problems * config.training.epochs * tokens
-    nodes = config.training.nodes
-    evaluated = _evaluated(config, benchmarks, checkpoints=3 if warmup else 2)
-    return [
-        StepPlan("start", 1),
-        StepPlan("warmup", 1, taught, "train" if warmup else None),
-        StepPlan("score", config.data.score_shards, scored, "score"),
-        StepPlan("gather", 1),
-        StepPlan("route", 1),
-        StepPlan("rollout", rollout.shards, samples * rollout.max_new_tokens / 2, "generate"),
-        StepPlan("verify", rollout.shards, samples, "verify"),
-        StepPlan("collect", 1),
-        StepPlan("train", nodes, trained / nodes, "train", together=True),
-        StepPlan("evaluate", len(benchmarks), evaluated, "generate"),
-        StepPlan("report", 1),
-        StepPlan("end", 1),
-    ]
 
 
 def estimate(planned: Iterable[StepPlan], history: Sequence[Timing]) -> list[StepEstimate]:

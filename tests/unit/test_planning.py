@@ -14,7 +14,8 @@ from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig
 from rasft.data import rows
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
-from rasft.machine.planning import BAND, ONE_MEASUREMENT, StepPlan, Timing, estimate, steps, total
+from rasft.machine.planning import BAND, ONE_MEASUREMENT, Timing, estimate, total
+from rasft.machine.step_plans import StepPlan, steps
 
 DEMO = config_files.load(config_files.CONFIGS / "demo.yaml")
 CONFIGS = sorted(config_files.CONFIGS.rglob("*.yaml"))
@@ -42,6 +43,28 @@ def test_each_judged_model_has_a_task_on_each_benchmark() -> None:
     assert (evaluate.tasks, evaluate.gpus) == (4, 1)
     assert evaluate.work == (32 + 8) / 2 * 128 / 2
     assert [each.step for each in (start, report, end)] == ["start", "report", "end"]
+
+
+def test_cells_of_a_comparison_have_a_task_each_or_share_one() -> None:
+    compare = config_files.load("compare")  # 8 methods, 3 seeds
+    apart, shared = (
+        {each.step: each for each in steps(config, 2800, {"heldout_sums": 200}, {})}
+        for config in (
+            config_files.build(
+                config_files.merge(
+                    compare.model_dump(mode="json"), {"comparison": {"cells_per_task": cells}}
+                )
+            )
+            for cells in (1, 9)
+        )
+    )
+    assert [apart[name].tasks for name in ("warmup", "sample")] == [3, 3]
+    assert [apart[name].tasks for name in ("train", "evaluate")] == [27, 27]
+    assert [shared[name].tasks for name in ("train", "evaluate")] == [3, 3]
+    assert apart["sample"].work == (2800 - 2400) * 8 * 40 / 2
+    assert shared["evaluate"].work == (8 + 2) * 200 * 4 * 40 / 2
+    for name in ("train", "evaluate"):
+        assert 27 * apart[name].work == pytest.approx(3 * shared[name].work)
 
 
 def test_nodes_share_the_training() -> None:
@@ -153,8 +176,9 @@ def test_every_config_is_planned_offline(path: Path) -> None:
         return
     found = command.plan(config, gpus=1)
     work = {each.plan.step: each.plan.work for each in found.estimates}
-    sampled = () if config.models else ("score", "rollout", "train")
-    assert all(work[step] > 0 for step in (*sampled, "evaluate"))
+    sampled = ("sample", "train") if config.comparison else ("score", "rollout", "train")
+    assert all(work[step] > 0 for step in (() if config.models else sampled))
+    assert work["evaluate"] > 0
 
 
 @pytest.mark.usefixtures("offline")
