@@ -11,11 +11,11 @@ import os
 from metaflow import card, catch, current, step
 
 from flows.base import EveryStep, Tabled, config_of
-from flows.model_store import save_model
+from flows.model_store import save_model, saved_model
 from rasft.config import comparison
 from rasft.errors import UserError
 from rasft.report import cell_report
-from rasft.stages import compare, prepare, warmup
+from rasft.stages import cells, compare, prepare, warmup
 
 # Cells train side by side: threads that wait spinning, as OpenMP's do by default, would take each
 # other's core, and each training several times as long.
@@ -71,34 +71,26 @@ class CompareFlow(Tabled):
 
     @step
     def spread(self):
-        """One branch for each method, and a first one for the models that they start from."""
-        self.places = list(range(len(self.methods) + 1))
+        """One branch for each group of cells; the first has the models that they start from."""
+        self.places = list(range(len(cells.groups(self.config))))
         self.next(self.train, foreach="places")
 
     @catch(var="train_failure")
     @step
     def train(self):
-        """One cell's training; the first branch has none."""
+        """The trainings of some cells."""
         self.require(self.warmup_failure, self.sample_failure)
-        self.method, self.trained = self.name_of(self.input), None
-        if self.method:
-            config = comparison.cell(self.config, self.method, self.seed)
-            with self.work_folder() as folder:
-                shared = compare.Shared(**self.shared)
-                done = compare.train_cell(config, shared, self.policy(), folder)
-                self.summary, self.curve = compare.account(done), done.curve.to_pylist()
-                self.trained = save_model(done.folder, "trained")
+        self.group = cells.groups(self.config)[self.input]
+        self.trainings = cells.train_group(self.config, self.seed, self.group, self.train_cell)
         self.next(self.evaluate)
 
     @catch(var="evaluate_failure")
     @step
     def evaluate(self):
-        """One cell's trained model on every benchmark, or the models of the start."""
+        """The models of these cells on every benchmark."""
         self.require(self.train_failure)
-        found = self.checkpoints()
-        mine = {name: at for name, at in found.items() if (name == "trained") == bool(self.method)}
-        self.results, self.manifests = compare.evaluate_cell(
-            self.seeded(), self.method, self.benchmark_problems, mine
+        self.evaluations = cells.evaluate_group(
+            self.seeded(), self.group, self.benchmark_problems, self.models()
         )
         self.next(self.gather)
 
@@ -106,9 +98,11 @@ class CompareFlow(Tabled):
     def gather(self, inputs):
         """The cells of one seed."""
         self.merge_artifacts(inputs, include=["seed", "methods", "provenance", "notes"])
+        groups = cells.groups(self.config)
         self.outcomes = [
-            cell_report.outcome(self.config, self.name_of(branch.input), self.seed, branch)
+            cell_report.outcome(self.config, method, self.seed, branch)
             for branch in inputs
+            for method in groups[branch.input]
         ]
         self.next(self.report)
 
@@ -131,9 +125,22 @@ class CompareFlow(Tabled):
         """The config of this branch's seed."""
         return comparison.seeded(self.config, self.seed)
 
-    def name_of(self, place):
-        """The method of a branch; empty for the models that all methods start from."""
-        return ["", *self.methods][place]
+    def train_cell(self, config, folder, context):
+        """Train one cell and keep its model."""
+        shared = compare.Shared(**self.shared)
+        done = compare.train_cell(config, shared, self.policy(), folder, context)
+        trained = save_model(done.folder, f"trained_{self.methods.index(config.name)}")
+        return {**cells.account(config, shared, done), "trained": trained}
+
+    def models(self):
+        """The folders of each cell's models; a cell whose training failed has none."""
+        start = {"base": self.base_model(), "warmed_up": saved_model(self.warmed_up)}
+        trained = {
+            method: {"trained": saved_model(done["trained"])}
+            for method, done in self.trainings.items()
+            if "trained" in done
+        }
+        return {comparison.START: {name: at for name, at in start.items() if at}} | trained
 
     @staticmethod
     def require(*failures):

@@ -303,6 +303,9 @@ class CellResult:
     steps: int = 0  # optimizer steps
     seconds: float = 0.0  # of training
     notes: tuple[str, ...] = ()  # what a reader must know, such as a reward that never came
+    tokens: int = 0  # that it trained on, prompts included
+    # How far the trained model is from its start, in nats a token; None where nothing tells.
+    drift: float | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rasft import tables
 from rasft.config.settings import TrainingConfig
 from rasft.errors import MachineError, UserError
 from rasft.records import TrainingExample, TrainingStep
-from rasft.training.launch.launcher import launch
+from rasft.training.launch.launcher import LaunchContext, launch
 from rasft.training.launch.nodes import Node
 from rasft.training.launch.program import open_accelerator
 from rasft.training.loop.trainer import Trainer
@@ -136,7 +136,7 @@ def on_two_nodes(
         node, training = Node(rank, 2, port=port), read_job(folders[rank]).training
         told = (on_line, on_checkpoint) if rank == 0 else (quiet, None)
         try:
-            return launch(folders[rank], training, *told, node=node)
+            return launch(folders[rank], training, *told, context=LaunchContext(node=node))
         except (UserError, MachineError) as error:
             return error
 

@@ -37,8 +37,10 @@ class Built:
 
 def outcome(config: Config, method: str, seed: int, branch: Any) -> dict[str, Any]:
     """One cell from its branch's artifacts, of which a failed one may lack any."""
-    failure = first_failure(getattr(branch, name, None) for name in FAILURES)
-    summary = getattr(branch, "summary", None) or {}
+    training, evaluation = (_of(branch, name, method) for name in ("trainings", "evaluations"))
+    failures = [getattr(branch, name, None) for name in FAILURES]
+    failure = first_failure([*failures, training.get("failure"), evaluation.get("failure")])
+    summary = training.get("summary", {})
     own = comparison.cell(config, method, seed) if method else comparison.seeded(config, seed)
     cell = CellResult(
         method=method,
@@ -49,14 +51,22 @@ def outcome(config: Config, method: str, seed: int, branch: Any) -> dict[str, An
         steps=int(summary.get("steps", 0)),
         seconds=float(summary.get("seconds", 0.0)),
         notes=tuple(summary.get("notes", ())),
+        tokens=int(summary.get("tokens", 0)),
+        drift=summary.get("drift"),
     )
     empty = to_table([], MethodResult)
     return {
         "cell": to_table([cell], CellResult),
-        "results": empty if failure else branch.results,
-        "manifests": [] if failure else branch.manifests,
-        "curve": getattr(branch, "curve", None) or [],
+        "results": empty if failure else evaluation["results"],
+        "manifests": [] if failure else evaluation["manifests"],
+        "curve": training.get("curve", []),
     }
+
+
+def _of(branch: Any, name: str, method: str) -> Mapping[str, Any]:
+    """What an artifact by method holds of one; empty where a failed branch lacks it."""
+    found: Mapping[str, Any] = (getattr(branch, name, None) or {}).get(method, {})
+    return found
 
 
 def first_failure(failures: Iterable[object]) -> str | None:
@@ -146,10 +156,12 @@ def _cells_text(cells: Sequence[CellResult]) -> str:
             cell.seed,
             f"failed: {cell.failure}" if cell.failure else "done",
             cell.steps,
+            f"{cell.tokens:,}",
             f"{cell.seconds:.0f}",
+            "" if cell.drift is None else f"{cell.drift:.4f}",
             "; ".join(cell.notes),
         )
         for cell in cells
     ]
-    header = ["method", "seed", "how it went", "steps", "seconds of training", "notes"]
+    header = ["method", "seed", "how it went", "steps", "tokens", "seconds", "drift", "notes"]
     return f"{len(cells)} cells, {failed} failed.\n\n{markdown_table(header, rows)}"

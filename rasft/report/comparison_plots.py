@@ -30,6 +30,7 @@ def pictures(
         "accuracy.png": accuracy(table),
         "problems-solved.png": solvability(rows),
         "accuracy-by-solvability.png": by_bucket(rows),
+        "drift-and-accuracy.png": drift(rows, runs),
         "training-curves.png": curves(runs),
     }
     return {name: picture for name, picture in drawn.items() if picture}
@@ -148,6 +149,64 @@ def by_bucket(found: Shares) -> bytes | None:
     axes.set_xlabel("samples that the starting model solved (n: problems x seeds)")
     axes.set_ylabel("accuracy after training, %")
     return picture.png()
+
+
+def drift(found: Shares, runs: Sequence[StoredRun]) -> bytes | None:
+    """Each trained row's change in accuracy against how far it moved from its start, a panel a
+    benchmark; small marks are seeds."""
+    start = found.get(WARM_UP) or found.get(BASE)
+    points = _moved(found, start or {}, runs)
+    if not points:
+        return None
+    benchmarks = list(dict.fromkeys(name for name, _ in points))
+    across = min(ACROSS, len(benchmarks))
+    height = 3.6 * -(-len(benchmarks) // across) + 0.6
+    picture = Picture("Drift and accuracy", len(benchmarks), across, 1.6 + 3.2 * across, height)
+    rows = list(dict.fromkeys(row for _, row in points))
+    colours = {row: COLOURS[place % len(COLOURS)] for place, row in enumerate(rows)}
+    for axes, benchmark in zip(picture.grid, benchmarks, strict=True):
+        clouds = {
+            row: np.array(points[benchmark, row]) for row in rows if (benchmark, row) in points
+        }
+        _clouds(axes, clouds, colours)
+        axes.axhline(0, color=GREY, linewidth=0.8)
+        axes.set_title(benchmark, loc="left", fontsize=10)
+        axes.set_xlabel("drift, nats a token")
+    picture.grid[0].set_ylabel("accuracy - that of the start, points")
+    return picture.png()
+
+
+def _moved(
+    found: Shares, start: Mapping[Key, float], runs: Sequence[StoredRun]
+) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """(drift, change in points) of each seed, by benchmark and row."""
+    points: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row, run in zip(labels(runs), runs, strict=True):
+        changes: dict[str, list[float]] = {}
+        for key, share in found.get(row, {}).items():
+            if key[2] == run.seed and key in start:
+                changes.setdefault(key[0], []).append(share - start[key])
+        for benchmark, change in changes.items() if run.drift is not None else ():
+            place = points.setdefault((benchmark, row), [])
+            place.append((float(run.drift or 0.0), 100 * float(np.mean(change))))
+    return points
+
+
+def _clouds(axes: Any, clouds: Mapping[str, Any], colours: Mapping[str, str]) -> None:
+    """Each row's seeds and their mean, with its name to the right of all, joined by a thin line."""
+    every = np.concatenate(list(clouds.values()))
+    (left, low), (right, high) = every.min(axis=0), every.max(axis=0)
+    room, edge = max(high - low, 1.0), right + 0.12 * max(right - left, 1e-6)
+    means = {row: cloud.mean(axis=0) for row, cloud in clouds.items()}
+    places = spread([mean[1] for mean in means.values()], 0.062 * room, lowest=low - 0.1 * room)
+    for (row, cloud), place in zip(clouds.items(), places, strict=True):
+        colour, (x, y) = colours[row], means[row]
+        axes.plot(*cloud.T, "o", color=colour, markersize=3, alpha=0.5)
+        axes.plot(x, y, "o", color=colour, markersize=7)
+        axes.plot([x, edge], [y, place], color=colour, linewidth=0.5)
+        axes.text(edge, place, f" {row}", color=colour, va="center", fontsize=9)
+    names = 0.03 * max(map(len, clouds)) + 0.1
+    axes.set_xlim(left - 0.05 * (edge - left), edge + names * (edge - left))
 
 
 def _bucket(share: float) -> str:

@@ -39,6 +39,7 @@ def stored_runs(
             manifests=[m for m in manifests if _belongs(m["method"], m["seed"], cell)],
             curve=curves.get(f"{cell.method}/{cell.seed}", ()),
             failure=cell.failure,
+            drift=cell.drift,
         )
         for cell in from_table(cells, CellResult)
     ]

@@ -24,7 +24,7 @@ UNTRAINED = frozenset({BASE})
 _FREE = (
     "name", "seed", "schedule", "verification", "data.score_shards", "rollout.shards",
     "rollout.max_sequences", "rollout.tensor_parallel", "rollout.data_parallel",
-    "training.processes", "training.launcher", "training.preflight",
+    "training.processes", "training.threads", "training.launcher", "training.preflight",
     "training.micro_batch_tokens", "training.compile", "training.checkpoint_minutes",
     "training.checkpoint_steps", "training.checkpoints_kept", "training.trackers",
     "training.spike_factor",
@@ -43,6 +43,7 @@ class StoredRun:
     curve: Sequence[Mapping[str, float]]  # TrainingStep rows
     failure: str | None = None  # the first line of what went wrong
     row: str | None = None  # of a table, where the run trained nothing; else its method's
+    drift: float | None = None  # of a comparison's cell, as CellResult has it
 
     @property
     def seed(self) -> int:

@@ -15,7 +15,7 @@ from rasft.results.cells import Cell, StoredRun, cells
 from rasft.results.comparison import Column
 from rasft.results.power import Components, Design
 
-A_CELL = ("train", "evaluate")  # steps with a task for each cell, and one for the starting models
+A_CELL = ("train", "evaluate")  # steps of cells, the starting models among them
 A_RUN = ("start", "report", "end")
 FEWEST = 20  # problems of a design that is worth a proposal
 
@@ -83,18 +83,21 @@ def pilot_of(
     methods, seeds, problems = scores.shape
     starts = len({cell.row for cell in found if not _is_trained(cell)})
     design = Design(methods, seeds, problems, samples, len(columns), starts)
-    return Pilot(run, benchmark, design, parts, times_of(seconds))
+    return Pilot(run, benchmark, design, parts, times_of(seconds, methods + 1))
 
 
-def times_of(seconds: Sequence[tuple[str, float]]) -> Times:
-    """From each task's step and seconds."""
+def times_of(seconds: Sequence[tuple[str, float]], branches: int) -> Times:
+    """From each task's step and seconds, where a seed has so many cells, the start's included."""
     by_step: dict[str, list[float]] = {}
     for step, each in seconds:
         by_step.setdefault(step, []).append(each)
     means = {step: fmean(each) for step, each in by_step.items()}
     once = sum(means.get(step, 0.0) for step in A_RUN)
     training, evaluation = (means.get(step, 0.0) for step in A_CELL)
-    return Times(once, sum(means.values()) - once - training - evaluation, training, evaluation)
+    seed = sum(means.values()) - once - training - evaluation
+    prepared, trained = (len(by_step.get(step, ())) for step in ("prepare", "train"))
+    cells = max(1.0, branches * prepared / max(1, trained))  # a task's
+    return Times(once, seed, training / cells, evaluation / cells)
 
 
 def proposals(

@@ -7,22 +7,18 @@ the method. Methods that train on the same rows see them in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from rasft import tables
 from rasft.config import comparison as comparison_config
-from rasft.config.comparison import ROWS, cell
+from rasft.config.comparison import cell
 from rasft.config.settings import ComparisonConfig, Config
 from rasft.errors import UserError
-from rasft.records import BenchmarkResult, MethodResult
 from rasft.stages import (
     collect,
-    evaluate,
     reinforce,
     rollout,
     route,
@@ -33,6 +29,7 @@ from rasft.stages import (
 )
 from rasft.stages.train import Trained
 from rasft.stages.training_method import trains_on
+from rasft.training.launch.launcher import STANDALONE, LaunchContext
 
 
 @dataclass(frozen=True)
@@ -105,11 +102,17 @@ def share(config: Config, problems: pa.Table, policy: Path, with_rollouts: bool)
     return Shared(problems, scores, routes, sampled.rollouts, sampled.scores, verdicts)
 
 
-def train_cell(config: Config, shared: Shared, policy: Path, folder: Path) -> Trained:
+def train_cell(
+    config: Config,
+    shared: Shared,
+    policy: Path,
+    folder: Path,
+    context: LaunchContext = STANDALONE,
+) -> Trained:
     """Train one cell by its method."""
     kind = trains_on(config.training.method)
     if kind == training_method.REWARDS:
-        return reinforce.reinforce(config, shared.problems, policy, folder)
+        return reinforce.reinforce(config, shared.problems, policy, folder, context)
     scores = shared.expert_scores
     if kind == "expert" or shared.rollouts is None:
         groups = collect.expert_groups(config, shared.problems)
@@ -117,31 +120,4 @@ def train_cell(config: Config, shared: Shared, policy: Path, folder: Path) -> Tr
         groups = collect.group(config, shared.routes, shared.rollouts, shared.verdicts)
         scores = tables.concat([scores, shared.rollout_scores])
     rows = collect.examples(config, shared.problems, groups, scores, policy)
-    return train.train(config, rows, policy, folder)
-
-
-def account(trained: Trained) -> dict[str, Any]:
-    """What a cell tells of its training."""
-    return {**trained.summary, "fingerprint": trained.checkpoint.fingerprint}
-
-
-def evaluate_cell(
-    config: Config,
-    method: str,
-    benchmarks: Mapping[str, pa.Table],
-    checkpoints: Mapping[str, Path],
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """All benchmarks under the checkpoints of one cell: MethodResult rows, and the manifests."""
-    rows: list[MethodResult] = []
-    manifests = []
-    for benchmark, problems in benchmarks.items():
-        evaluated = evaluate.evaluate(config, benchmark, problems, checkpoints)
-        rows += [
-            MethodResult(**vars(row), method=ROWS.get(row.checkpoint, method), seed=config.seed)
-            for row in tables.from_table(evaluated.results, BenchmarkResult)
-        ]
-        manifests += [
-            {**manifest, "method": ROWS.get(manifest["checkpoint"], method), "seed": config.seed}
-            for manifest in evaluated.manifests
-        ]
-    return tables.to_table(rows, MethodResult), manifests
+    return train.train(config, rows, policy, folder, context)

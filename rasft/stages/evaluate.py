@@ -21,7 +21,6 @@ from rasft.config.verification import VerificationConfig
 from rasft.data import problems
 from rasft.decoding.chat_server import Address
 from rasft.decoding.engine import Sampling
-from rasft.decoding.one_engine import OneEngine
 from rasft.errors import UserError
 from rasft.ledger import Ledger, open_ledger
 from rasft.models import folders
@@ -39,10 +38,13 @@ from rasft.records import (
 from rasft.results import accuracy
 from rasft.results.accuracy import Accuracy, Difference
 from rasft.stages import verify
+from rasft.stages.kept import Kept
 from rasft.stages.sampling import Sampler, each, in_order, split_by_room
 from rasft.stages.served import ServedSampler
 from rasft.stages.setup import choose, with_base
 from rasft.tables import from_table, to_table
+
+CONTEXT_STEP = 128
 
 Manifest = dict[str, Any]
 Model = Path | Address  # a folder, or where the model is served
@@ -59,12 +61,16 @@ class Evaluated:
 
 
 def evaluate(
-    config: Config, name: str, rows: pa.Table, checkpoints: Mapping[str, Model]
+    config: Config,
+    name: str,
+    rows: pa.Table,
+    checkpoints: Mapping[str, Model],
+    kept: Kept | None = None,
 ) -> Evaluated:
     """Sample and judge one benchmark under each checkpoint."""
     ledger = open_ledger(config.ledger)
     results, responses, manifests = sample_and_judge(
-        config, name, from_table(rows, Problem), checkpoints, ledger
+        config, name, from_table(rows, Problem), checkpoints, ledger, kept
     )
     return Evaluated(
         to_table(results, BenchmarkResult),
@@ -95,22 +101,26 @@ def sample_and_judge(
     rows: Sequence[Problem],
     checkpoints: Mapping[str, Model],
     ledger: Ledger,
+    kept: Kept | None = None,
 ) -> tuple[list[BenchmarkResult], list[BenchmarkResponse], list[Manifest]]:
     """Sample and judge one benchmark: a row a problem and checkpoint, a row a sample, a manifest a
     checkpoint.
 
-    Raises UserError for a prompt that does not fit the model's context.
+    Engine and verifiers end with it, or with `kept`. Raises UserError for a prompt that does not
+    fit the model's context.
     """
     results: list[BenchmarkResult] = []
     responses: list[BenchmarkResponse] = []
     manifests = []
-    with OneEngine() as engine:
-        for checkpoint, model in checkpoints.items():
-            who = _sampler(config, rows, model, checkpoints, ledger, engine)
-            found, drawn, manifest = _evaluate(config, name, rows, checkpoint, who, ledger)
-            results += found
-            responses += drawn
-            manifests.append(manifest)
+    if kept is None:
+        with Kept() as own:
+            return sample_and_judge(config, name, rows, checkpoints, ledger, own)
+    for checkpoint, model in checkpoints.items():
+        who = _sampler(config, rows, model, checkpoints, ledger, kept)
+        found, drawn, manifest = _evaluate(config, name, rows, checkpoint, who, kept)
+        results += found
+        responses += drawn
+        manifests.append(manifest)
     return results, responses, manifests
 
 
@@ -120,13 +130,13 @@ def _evaluate(
     rows: Sequence[Problem],
     checkpoint: str,
     who: tuple[Sampler | ServedSampler, Manifest],
-    ledger: Ledger,
+    kept: Kept,
 ) -> tuple[list[BenchmarkResult], list[BenchmarkResponse], Manifest]:
     samples = _samples(config, name)
     settings = stated(config.verification)
     sampler, facts = who
     drawn = in_order(rows, sampler.draw(each(rows, range(samples))))
-    verdicts = verify.judge(rows, drawn, settings, ledger)
+    verdicts = verify.judge(rows, drawn, settings, sampler.ledger, kept.verifiers)
     manifest = {
         "benchmark": name,
         "checkpoint": checkpoint,
@@ -150,7 +160,7 @@ def _sampler(
     model: Model,
     checkpoints: Mapping[str, Model],
     ledger: Ledger,
-    engine: OneEngine,
+    kept: Kept,
 ) -> tuple[Sampler | ServedSampler, Manifest]:
     """Who answers, and what a manifest says of it."""
     if isinstance(model, Address):
@@ -162,7 +172,7 @@ def _sampler(
     if config.rollout.adapters:
         here = [each for each in checkpoints.values() if isinstance(each, Path)]
         setup = with_base(setup, here)
-    return Sampler(setup, renderer, ledger, engine), {
+    return Sampler(setup, renderer, ledger, kept.engine), {
         "model_fingerprint": folders.fingerprint(model),
         "template_fingerprint": renderer.fingerprint(),
         "engine": version,
@@ -262,7 +272,10 @@ def _sampling(config: Config) -> Sampling:
 
 
 def _context(config: Config, renderer: Renderer, rows: Sequence[Problem], folder: Path) -> int:
-    """Room for the longest prompt and all new tokens, as far as the model's context goes."""
+    """Room for the longest prompt and all new tokens, as far as the model's context goes.
+
+    In steps of CONTEXT_STEP tokens: benchmarks whose prompts are about as long share an engine.
+    """
     context = context_tokens(folder)
     _, dropped = split_by_room(rows, renderer, context)
     if dropped:
@@ -270,4 +283,5 @@ def _context(config: Config, renderer: Renderer, rows: Sequence[Problem], folder
             f"problem {dropped[0].problem_id!r} cannot be evaluated: {dropped[0].detail}"
         )
     longest = max(len(renderer.prompt_ids(problem)) for problem in rows)
-    return min(context, longest + config.evaluation.max_new_tokens)
+    steps = -(-(longest + config.evaluation.max_new_tokens) // CONTEXT_STEP)
+    return min(context, steps * CONTEXT_STEP)

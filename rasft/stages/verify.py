@@ -19,6 +19,7 @@ from rasft.ledger import Ledger, open_ledger
 from rasft.ledger.rows import VerdictRow, problem_digest, verdict_key
 from rasft.progress import track
 from rasft.records import Problem, Rollout, Status, Verdict, Work
+from rasft.stages.kept import KeptVerifiers, build, settings_of
 from rasft.tables import from_table, to_table
 from rasft.verifiers import Judgement, Submission, Verifier
 
@@ -37,12 +38,17 @@ def judge(
     rollouts: Sequence[Rollout],
     settings: VerificationConfig,
     ledger: Ledger,
+    kept: KeptVerifiers | None = None,
 ) -> list[Verdict]:
     """One verdict for each rollout, in their order; those that the ledger holds are taken from it.
 
-    Raises UserError for a rollout of a problem that is not there or an unknown verifier, and
-    MachineError if a verifier ends before it has judged everything.
+    Verifiers that are started end with it, or with `kept`. Raises UserError for a rollout of a
+    problem that is not there or an unknown verifier, and MachineError if a verifier ends before it
+    has judged everything.
     """
+    if kept is None:
+        with KeptVerifiers() as own:
+            return judge(problems, rollouts, settings, ledger, own)
     by_id = {problem.id: problem for problem in problems}
     if strangers := sorted({row.problem_id for row in rollouts} - by_id.keys()):
         raise UserError(f"rollouts of problems that are not in the table: {strangers[:3]}")
@@ -53,7 +59,7 @@ def judge(
             for place, row in enumerate(rollouts)
             if by_id[row.problem_id].verifier == name
         }
-        for place, (judgement, found) in _known_or_judged(name, chosen, settings, ledger):
+        for place, (judgement, found) in _known_or_judged(name, chosen, settings, ledger, kept):
             verdicts[place] = _verdict(rollouts[place], name, found, judgement)
     return [verdicts[place] for place in range(len(rollouts))]
 
@@ -61,24 +67,28 @@ def judge(
 def check(names: Iterable[str], settings: VerificationConfig) -> None:
     """Start and leave each verifier. Raises UserError where one cannot work on this machine."""
     for name in sorted(names):
-        with _build(name, settings):
+        with build(name, settings):
             pass
 
 
 def deciding_settings(name: str, settings: VerificationConfig) -> dict[str, Any]:
     """The settings of a verifier that can change a verdict."""
-    section = _section(name, settings)
+    section = settings_of(name, settings)
     indifferent = getattr(plugins.load("verifiers", name), "INDIFFERENT", ())
     return {key: value for key, value in section.items() if key not in indifferent}
 
 
 def version(name: str, settings: VerificationConfig) -> str:
     """The version of a verifier: what a verdict depends on beside the response."""
-    return _version(name, _build(name, settings))
+    return _version(name, build(name, settings))
 
 
 def _known_or_judged(
-    name: str, submissions: Mapping[int, Submission], settings: VerificationConfig, ledger: Ledger
+    name: str,
+    submissions: Mapping[int, Submission],
+    settings: VerificationConfig,
+    ledger: Ledger,
+    kept: KeptVerifiers,
 ) -> Iterator[tuple[int, tuple[Judgement, str]]]:
     """The verdict of each submission; the verifier is started only if one is not in the ledger."""
     current = version(name, settings)
@@ -94,7 +104,8 @@ def _known_or_judged(
         ledger.count("verdicts", reused=len(submissions) - len(missing), made=len(missing))
         for place in submissions.keys() - missing.keys():
             yield place, (_read(rows[keys[place]]), current)
-        for place, (judgement, found) in _judge_missing(name, missing, settings) if missing else ():
+        made = _judge_missing(name, missing, settings, kept) if missing else ()
+        for place, (judgement, found) in made:
             if judgement.status.is_decided:  # else the machine failed: it is to be tried again
                 stored.put(_row(keys[place], judgement))
             yield place, (judgement, found)
@@ -119,10 +130,13 @@ def _row(key: str, judgement: Judgement) -> VerdictRow:
 
 
 def _judge_missing(
-    name: str, submissions: Mapping[int, Submission], settings: VerificationConfig
+    name: str,
+    submissions: Mapping[int, Submission],
+    settings: VerificationConfig,
+    kept: KeptVerifiers,
 ) -> Iterator[tuple[int, tuple[Judgement, str]]]:
     judged = 0
-    with _build(name, settings) as verifier:
+    with kept.use(name, settings) as verifier:
         judgements = track(
             verifier.judge(submissions.values()),
             len(submissions),
@@ -140,15 +154,6 @@ def _version(name: str, verifier: Verifier) -> str:
     """What the verifier says, and of one of the user's own its source too."""
     own = plugins.digest(f"verifiers/{name}.py")
     return f"{verifier.version} {own}" if own else verifier.version
-
-
-def _build(name: str, settings: VerificationConfig) -> Any:
-    return plugins.load("verifiers", name).build(_section(name, settings))
-
-
-def _section(name: str, settings: VerificationConfig) -> dict[str, Any]:
-    section = getattr(settings, name, None)
-    return section.model_dump() if section else {}
 
 
 def _verdict(rollout: Rollout, name: str, version: str, judgement: Judgement) -> Verdict:

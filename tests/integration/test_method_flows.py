@@ -162,6 +162,7 @@ rollout: {engine: renamed, samples_per_problem: 2, max_new_tokens: 4}
 evaluation: {benchmarks: [{name: held_out_questions, limit: 3, samples: 2}]}
 comparison:
   seeds: [2]
+  cells_per_task: 3
   planned: {pilot: CompareFlow/1, benchmark: held_out_questions, finds: 9.5, seeds: 1, problems: 3,
             samples: 2}
   methods:
@@ -209,6 +210,8 @@ def test_compare_joins_every_cell_and_tells_of_those_that_failed(
     cells = {(c.method, c.seed): c for c in from_table(task["cells"].data, CellResult)}
     assert set(cells) == {("osw_ft", 2), ("focal", 2), ("broken", 2)}
     assert cells["osw_ft", 2].failure is None
+    assert cells["osw_ft", 2].drift not in (None, 0.0)
+    assert cells["osw_ft", 2].tokens > 0
     assert "training stopped before step 2" in str(cells["broken", 2].failure)
     results = from_table(task["results"].data, MethodResult)
     rows = {(row.method, row.seed) for row in results}
@@ -261,8 +264,9 @@ def test_several_experts_are_all_scored_and_no_verifier_is_no_rollout(compared: 
     notes = run["end"].task["notes"].data
     assert any("2 of 16 training problems have the verifier 'none'" in note for note in notes)
     assert any("16 training problems have 17 expert responses" in note for note in notes)
-    (cell,) = (t for t in run["train"].tasks() if t["method"].data == "osw_ft")
-    assert cell["summary"].data["sequences"] == 17
+    trained = [t["trainings"].data for t in run["train"].tasks() if "trainings" in t]
+    (cell,) = (done["osw_ft"] for done in trained if "osw_ft" in done)
+    assert cell["summary"]["sequences"] == 17
 
 
 def test_a_method_that_needs_verdicts_refuses_rows_without(workplace: Path) -> None:

@@ -98,6 +98,12 @@ def test_a_second_try_takes_another_port() -> None:
     assert {first, second} <= set(PORTS)
 
 
+def test_threads_are_shared_unless_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line.os, "cpu_count", lambda: 8)
+    given = [command_line.environment(2), command_line.environment(2, threads=3)]
+    assert [each["OMP_NUM_THREADS"] for each in given] == ["4", "3"]
+
+
 def test_nodes_that_meet_on_one_machine_share_its_cores() -> None:
     assert Node(count=2).sharers == 2
     assert Node(count=2, address="10.0.0.7").sharers == 1

@@ -74,16 +74,17 @@ def branch(**artifacts: Any) -> SimpleNamespace:
 
 def joined() -> dict[str, Any]:
     both = config(BOTH)
-    start = branch(results=to_table([result("base", "base")], MethodResult), manifests=[])
+    summary = {"steps": 3, "seconds": 1.5, "fingerprint": "f", "notes": ["look"]}
+    start = {"results": to_table([result("base", "base")], MethodResult), "manifests": []}
+    judged = {"results": to_table([result("sft", "trained")], MethodResult),
+              "manifests": [{"method": "sft", "seed": 4}]}  # fmt: skip
     done = branch(
-        results=to_table([result("sft", "trained")], MethodResult),
-        manifests=[{"method": "sft", "seed": 4}],
-        summary={"steps": 3, "seconds": 1.5, "fingerprint": "f", "notes": ["look"]},
-        curve=[{"step": 1, "nll": 0.5}],
+        trainings={"sft": {"summary": summary, "curve": [{"step": 1, "nll": 0.5}]}},
+        evaluations={"": start, "sft": judged},
         train_failure=None,
     )
     failed = branch(train_failure=RuntimeError("\nno room on the disk\nTraceback: ..."))
-    parts = [("", start), ("sft", done), ("slow", failed)]
+    parts = [("", done), ("sft", done), ("slow", failed)]
     return cell_report.join([cell_report.outcome(both, name, 4, part) for name, part in parts])
 
 

@@ -1,6 +1,7 @@
 """Pictures open, show every row, and are drawn the same way each time."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +23,10 @@ def pixels(picture: bytes | None) -> np.ndarray:
     return imread(io.BytesIO(picture))
 
 
-def test_a_comparison_gives_four_pictures_the_same_each_time() -> None:
+def test_a_comparison_gives_five_pictures_the_same_each_time() -> None:
     found = [
-        cells.StoredRun(**{**vars(each), "curve": CURVE}) for each in runs({"sft": 0.3}, seeds=2)
+        replace(each, curve=CURVE, drift=0.1 * each.seed)
+        for each in runs({"sft": 0.3, "rasft": 0.4}, seeds=2)
     ]
     drawn = [comparison_plots.pictures(table(found), cells.cells(found), found) for _ in range(2)]
     assert drawn[0] == drawn[1]
@@ -32,6 +34,7 @@ def test_a_comparison_gives_four_pictures_the_same_each_time() -> None:
         "accuracy.png",
         "problems-solved.png",
         "accuracy-by-solvability.png",
+        "drift-and-accuracy.png",
         "training-curves.png",
     ]
     for picture in drawn[0].values():
@@ -39,10 +42,10 @@ def test_a_comparison_gives_four_pictures_the_same_each_time() -> None:
 
 
 def test_what_is_not_there_is_not_drawn() -> None:
-    """No curve, and one seed."""
+    """No curve, no drift, and one seed."""
     found = [run("sft", 0, 0.3)]
     drawn = comparison_plots.pictures(table(found), cells.cells(found), found)
-    assert "training-curves.png" not in drawn
+    assert not {"training-curves.png", "drift-and-accuracy.png"} & drawn.keys()
     assert comparison_plots.by_bucket({"base": {("b", "p", 0): 0.5}}) is None
 
 

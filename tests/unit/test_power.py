@@ -145,7 +145,9 @@ def test_proposals_keep_to_the_hours() -> None:
 
 
 def test_times_are_the_means_of_the_tasks() -> None:
-    assert pilot.times_of(SECONDS) == Times(run=6, seed=15, training=8, evaluation=3)
+    assert pilot.times_of(SECONDS, 4) == Times(run=6, seed=15, training=8, evaluation=3)
+    groups = [("prepare", 1.0), ("prepare", 1.0), *[("train", 8.0), ("evaluate", 2.0)] * 4]
+    assert pilot.times_of(groups, 4) == Times(run=0, seed=1, training=4, evaluation=1)
 
 
 def interval(mean: float, reach: float) -> Interval:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rasft import extras
@@ -19,6 +20,7 @@ from rasft.training.launch.nodes import ONE_NODE, Node
 
 PROGRAM = "rasft.training.launch.program"
 LAUNCHERS = CONFIGS / "accelerate"
+ALONE = ["--cpu", "--num_processes=1", "-m"]
 ON_ONE_NODE = ("deepspeed_zero3",)  # launchers whose checkpoints are cut up by process
 
 
@@ -53,9 +55,16 @@ def command(
             f"training.launcher = {training.launcher!r} needs a GPU; on a CPU it is 'ddp'"
         )
     if processes * node.count == 1:
-        return [sys.executable, *accelerate, "--cpu", "--num_processes=1", *program]
+        return [sys.executable, *accelerate, *ALONE, *program[1:]]
     torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
     return [sys.executable, *torchrun, *_torchrun_place(node), *program]
+
+
+def program_alone(line: Sequence[str]) -> list[str]:
+    """Module and arguments, where a command line runs one process on a CPU; else nothing."""
+    first = next((place for place, word in enumerate(line) if word == ALONE[0]), len(line))
+    after = first + len(ALONE)
+    return list(line[after:]) if list(line[first:after]) == ALONE else []
 
 
 def _accelerate_place(node: Node) -> list[str]:
@@ -111,14 +120,15 @@ def launcher_file(training: TrainingConfig) -> Path:
     return path
 
 
-def environment(processes: int) -> dict[str, str]:
-    """This process's, so that the program finds this rasft, and shares the cores."""
+def environment(processes: int, threads: int | None = None) -> dict[str, str]:
+    """This process's, so that the program finds this rasft, and shares the cores if no number of
+    threads is given."""
     root = str(PACKAGE.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    threads = max(1, (os.cpu_count() or 1) // processes)
+    shared = max(1, (os.cpu_count() or 1) // processes)
     return {
         **os.environ,
-        "OMP_NUM_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads or shared),
         "PYTHONPATH": os.pathsep.join(paths),
         "TOKENIZERS_PARALLELISM": "false",
     }

@@ -10,7 +10,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from rasft.errors import MachineError, UserError
 from rasft.losses import LossSettings
 from rasft.training.launch.command_line import PROGRAM, command, environment, world_size
 from rasft.training.launch.nodes import ONE_NODE, Node
+from rasft.training.launch.starting import Launched, Start, start_process
 from rasft.training.storage.checkpoint_store import CheckpointStore
 from rasft.training.storage.jobs import (
     CURVE,
@@ -43,12 +43,13 @@ TAIL_LINES = 30
 
 @dataclass(frozen=True)
 class LaunchContext:
-    """What surrounds a training: what keeps its checkpoints, who watches its curve grow, and which
-    of its nodes this is."""
+    """What surrounds a training: what keeps its checkpoints, who watches its curve grow, which of
+    its nodes this is, and what starts its process."""
 
     store: CheckpointStore | None = None
     on_curve: Callable[[Path], None] | None = None  # called with the Parquet file, now and then
     node: Node = ONE_NODE
+    start: Start = start_process
 
 
 STANDALONE = LaunchContext()
@@ -56,7 +57,7 @@ STANDALONE = LaunchContext()
 
 def launch_kept(job_dir: Path, training: TrainingConfig, context: LaunchContext) -> dict[str, Any]:
     """As `launch`, from the job's newest kept checkpoint on; new ones are kept as they come."""
-    store, on_curve, node = context.store, context.on_curve, context.node
+    store, on_curve = context.store, context.on_curve
     digest = digest_of(job_dir)
 
     def on_line(line: str) -> None:
@@ -65,11 +66,11 @@ def launch_kept(job_dir: Path, training: TrainingConfig, context: LaunchContext)
             on_curve(job_dir / CURVE)
 
     if not store:
-        return launch(job_dir, training, on_line, node=node)
+        return launch(job_dir, training, on_line, context=context)
     keep = store.keep
     store.restore(digest, job_dir)
     return launch(
-        job_dir, training, on_line, lambda checkpoint: keep(checkpoint, digest), node=node
+        job_dir, training, on_line, lambda checkpoint: keep(checkpoint, digest), context=context
     )
 
 
@@ -79,9 +80,11 @@ def launch(
     on_line: Callable[[str], None] = print,
     on_checkpoint: Callable[[Path], None] | None = None,
     module: str = PROGRAM,
-    node: Node = ONE_NODE,
+    context: LaunchContext = STANDALONE,
 ) -> dict[str, Any]:
     """Train the job that was laid out for the module; returns its summary, on the first node.
+
+    Of the context it heeds the node, and what starts the process.
 
     Each line that the program writes goes to `on_line`, and each whole checkpoint's folder to
     `on_checkpoint`, which must take what it wants of it at once: the program removes it once
@@ -93,15 +96,10 @@ def launch(
     LossSettings.of(training.loss)
     clear_outputs(job_dir)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
-    process = subprocess.Popen(
-        command(job_dir, training, module, node),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environment(world_size(training) * node.sharers),
-        start_new_session=True,
-    )
+    node = context.node
+    words = command(job_dir, training, module, node)
+    sharers = world_size(training) * node.sharers
+    process = context.start(words, environment(sharers, training.threads))
     try:
         with _passing_on_sigterm(process):
             for line in process.stdout or ():
@@ -116,7 +114,7 @@ def launch(
 
 
 @contextlib.contextmanager
-def _passing_on_sigterm(process: subprocess.Popen[str]) -> Iterator[None]:
+def _passing_on_sigterm(process: Launched) -> Iterator[None]:
     """A preempted machine tells this process alone: the program must hear it, to save its state."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -128,12 +126,12 @@ def _passing_on_sigterm(process: subprocess.Popen[str]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _signal(process: subprocess.Popen[str], number: int) -> None:
+def _signal(process: Launched, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: Launched) -> None:
     """End the process group, if it still runs; the end of its output tells that all have gone."""
     _signal(process, signal.SIGTERM)
     if process.stdout:
@@ -147,7 +145,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _result(job_dir: Path, code: int, tail: deque[str], node: Node) -> dict[str, Any]:
+def _result(job_dir: Path, code: int | None, tail: deque[str], node: Node) -> dict[str, Any]:
     if (job_dir / ERROR).is_file():
         raise UserError(json.loads((job_dir / ERROR).read_text(encoding="utf-8"))["message"])
     if code == 0 and not node.is_first:
