@@ -164,11 +164,13 @@ def drift(found: Shares, runs: Sequence[StoredRun]) -> bytes | None:
     picture = Picture("Drift and accuracy", len(benchmarks), across, 1.6 + 3.2 * across, height)
     rows = list(dict.fromkeys(row for _, row in points))
     colours = {row: COLOURS[place % len(COLOURS)] for place, row in enumerate(rows)}
+    changes = [change for cloud in points.values() for _, change in cloud]
+    reach = min(changes), max(changes)
     for axes, benchmark in zip(picture.grid, benchmarks, strict=True):
         clouds = {
             row: np.array(points[benchmark, row]) for row in rows if (benchmark, row) in points
         }
-        _clouds(axes, clouds, colours)
+        _clouds(axes, clouds, colours, reach)
         axes.axhline(0, color=GREY, linewidth=0.8)
         axes.set_title(benchmark, loc="left", fontsize=10)
         axes.set_xlabel("drift, nats a token")
@@ -192,10 +194,19 @@ def _moved(
     return points
 
 
-def _clouds(axes: Any, clouds: Mapping[str, Any], colours: Mapping[str, str]) -> None:
-    """Each row's seeds and their mean, with its name to the right of all, joined by a thin line."""
-    every = np.concatenate(list(clouds.values()))
-    (left, low), (right, high) = every.min(axis=0), every.max(axis=0)
+def _clouds(
+    axes: Any,
+    clouds: Mapping[str, Any],
+    colours: Mapping[str, str],
+    reach: tuple[float, float],
+) -> None:
+    """Each row's seeds and their mean, with its name to the right of all, joined by a thin line.
+
+    `reach` is that of the vertical axis, which all panels share.
+    """
+    low, high = reach
+    drifts = np.concatenate([cloud[:, 0] for cloud in clouds.values()])
+    left, right = drifts.min(), drifts.max()
     room, edge = max(high - low, 1.0), right + 0.12 * max(right - left, 1e-6)
     means = {row: cloud.mean(axis=0) for row, cloud in clouds.items()}
     places = spread([mean[1] for mean in means.values()], 0.062 * room, lowest=low - 0.1 * room)
