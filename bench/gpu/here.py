@@ -22,7 +22,7 @@ from rasft.config.settings import TrainingConfig
 from rasft.config.verification import VerificationConfig
 from rasft.decoding import one_engine
 from rasft.decoding.engine import Completion, EngineOptions, Request, Sampling
-from rasft.stages import verify
+from rasft.stages import kept, verify
 from rasft.training.launch import launcher, program
 from rasft.training.storage.jobs import SUMMARY
 
@@ -32,24 +32,27 @@ Build = Callable[[str, VerificationConfig], Any]
 @contextmanager
 def stages_here() -> Iterator[None]:
     """Trainings and engines run in this process, and verifiers stay open until the end."""
+    opened = ExitStack()
+    build = _keeping(kept.build, opened)
     with (
-        ExitStack() as opened,
+        opened,
         mock.patch.object(launcher, "launch_kept", _train),
         mock.patch.object(one_engine, "HostedEngine", EngineHere),
-        mock.patch.object(verify, "_build", _keeping(verify._build, opened)),
+        mock.patch.object(kept, "build", build),
+        mock.patch.object(verify, "build", build),
     ):
         yield
 
 
 def _keeping(build: Build, opened: ExitStack) -> Build:
     """As `build`, but equal settings give the same verifier, opened on first need."""
-    kept: dict[str, KeptVerifier] = {}
+    known: dict[str, KeptVerifier] = {}
 
     def build_once(name: str, settings: VerificationConfig) -> KeptVerifier:
         key = f"{name} {settings.model_dump_json()}"
-        if key not in kept:
-            kept[key] = KeptVerifier(build(name, settings), opened)
-        return kept[key]
+        if key not in known:
+            known[key] = KeptVerifier(build(name, settings), opened)
+        return known[key]
 
     return build_once
 

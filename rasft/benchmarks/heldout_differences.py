@@ -21,6 +21,7 @@ HELD_OUT = True
 def load(source: Source) -> Iterator[Problem]:
     """Yield `source.limit` problems (default 1,000)."""
     if source.options:
-        raise UserError("heldout_differences has no options")
+        unknown = sorted(source.options)[0]
+        raise UserError(f"heldout_differences: unknown option {unknown!r}; it has none")
     chosen = replace(source, seed=0, options={"families": ["taking", "adding_and_taking"]})
     return splits.problems("heldout_differences", sums.FAMILIES, "held_out", chosen)

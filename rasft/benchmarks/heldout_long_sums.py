@@ -21,6 +21,7 @@ HELD_OUT = True
 def load(source: Source) -> Iterator[Problem]:
     """Yield `source.limit` problems (default 1,000)."""
     if source.options:
-        raise UserError("heldout_long_sums has no options")
+        unknown = sorted(source.options)[0]
+        raise UserError(f"heldout_long_sums: unknown option {unknown!r}; it has none")
     chosen = replace(source, seed=0, options={"steps": {3: 1}})
     return splits.problems("heldout_long_sums", sums.FAMILIES, "held_out", chosen)

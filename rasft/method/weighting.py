@@ -10,7 +10,8 @@ Source: arXiv 2606.07006. With no correct rollout, or nothing to compare (all re
 expert alone is trained with weight 1. That gives a fully solved problem more than a partly solved
 one, which the published script does (`variant: reference`) and the paper's idea does not: in
 `variant: paper` a fully solved group takes the limit of vanishing advantages, expert c *
-expert_floor and each rollout coef * floor, so that, with the number of unique rollouts fixed, the
+expert_floor and each rollout coef * floor, and no expert advantage counts less than expert_floor,
+so that, with the number of unique rollouts fixed, the
 expert weight never rises with solvability. `variant: flat` is for comparison: expert 1 and each
 correct rollout coef, whatever the solvability.
 """
@@ -68,8 +69,9 @@ def group_weights(
     if scores is None:
         return GroupWeights(reward, scores, expert=1.0, rollout=None)
     share = 1 / (1 + correct)
+    own = scores[0] if settings.variant == "reference" else max(scores[0], settings.expert_floor)
     return GroupWeights(
-        reward, scores, expert=scores[0] * share, rollout=_rollout(scores[1] * share, settings)
+        reward, scores, expert=own * share, rollout=_rollout(scores[1] * share, settings)
     )
 
 

@@ -41,6 +41,8 @@ SIZES = {
     "mbppplus": 378,
     "heldout_math": 1_000,
     "heldout_sums": 1_000,
+    "heldout_long_sums": 1_000,
+    "heldout_differences": 1_000,
     "heldout_code": 1_000,
     "aime26": 30,
     "hmmt25": 30,
@@ -130,6 +132,7 @@ def test_math_benchmarks_name_their_own_rules(name):
     rules = {problem.rules for problem in load(name)}
     others = {"gsm8k_test": "gsm8k", "aime26": "aime", "hmmt25": "math", "math_test": "math"}
     others |= {"heldout_math": None, "heldout_sums": None}
+    others |= {"heldout_long_sums": None, "heldout_differences": None}
     assert rules == {others.get(name, name)}
 
 

@@ -175,7 +175,11 @@ def test_the_parts_of_the_held_out_problems_are_its_halves():
             {"writing": "verse"},
             "writing = 'verse' must be one of equations",
         ),
-        ("heldout_long_sums", {"steps": {1: 1}}, "heldout_long_sums has no options"),
+        (
+            "heldout_long_sums",
+            {"steps": {1: 1}},
+            "unknown option 'steps'; it has none",
+        ),
     ],
 )
 def test_an_option_that_cannot_be_is_named(name, options, message):

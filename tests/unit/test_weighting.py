@@ -23,6 +23,11 @@ def test_expert_weight_never_rises_with_solvability(unique: int, keep: int, alph
     assert weights == sorted(weights, reverse=True)
 
 
+def test_a_group_with_one_failure_is_not_below_a_solved_one() -> None:
+    settings = WeightingConfig(variant="paper", max_negative_keep=1, alpha=0.05078125)
+    assert full_group(60, 59, settings) > full_group(60, 60, settings)
+
+
 def test_the_variants_part_only_where_a_problem_is_fully_solved() -> None:
     assert full_group(4, 4, REFERENCE) == 1.0
     assert full_group(4, 4, PAPER) == pytest.approx(0.02 / 5)
