@@ -72,16 +72,15 @@ class CompareFlow(Tabled):
     @step
     def spread(self):
         """One branch for each group of cells; the first has the models that they start from."""
-        self.places = list(range(len(cells.groups(self.config))))
-        self.next(self.train, foreach="places")
+        self.groups = cells.groups(self.config)
+        self.next(self.train, foreach="groups")
 
     @catch(var="train_failure")
     @step
     def train(self):
         """The trainings of some cells."""
         self.require(self.warmup_failure, self.sample_failure)
-        self.group = cells.groups(self.config)[self.input]
-        self.trainings = cells.train_group(self.config, self.seed, self.group, self.train_cell)
+        self.trainings = cells.train_group(self.config, self.seed, self.input, self.train_cell)
         self.next(self.evaluate)
 
     @catch(var="evaluate_failure")
@@ -90,7 +89,7 @@ class CompareFlow(Tabled):
         """The models of these cells on every benchmark."""
         self.require(self.train_failure)
         self.evaluations = cells.evaluate_group(
-            self.seeded(), self.group, self.benchmark_problems, self.models()
+            self.seeded(), self.input, self.benchmark_problems, self.models()
         )
         self.next(self.gather)
 
@@ -98,11 +97,10 @@ class CompareFlow(Tabled):
     def gather(self, inputs):
         """The cells of one seed."""
         self.merge_artifacts(inputs, include=["seed", "methods", "provenance", "notes"])
-        groups = cells.groups(self.config)
         self.outcomes = [
             cell_report.outcome(self.config, method, self.seed, branch)
             for branch in inputs
-            for method in groups[branch.input]
+            for method in branch.input
         ]
         self.next(self.report)
 

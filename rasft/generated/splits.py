@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
@@ -44,6 +45,17 @@ def problems(name: str, families: Families, split: Split, source: Source) -> Ite
     source.places.append(f"generated from the seed {source.seed}")
     limit = DEFAULT_LIMIT if source.limit is None else source.limit
     return (_problem(name, family, draft) for family, draft in islice(drafts, limit))
+
+
+def held_out_kind(
+    name: str, families: Families, source: Source, kind: Mapping[str, object]
+) -> Iterator[Problem]:
+    """The held-out problems of one kind, the same whatever the run's seed, for a benchmark that has
+    no options. Raises UserError where it is given any."""
+    if source.options:
+        unknown = sorted(source.options)[0]
+        raise UserError(f"{name}: unknown option {unknown!r}; it has none")
+    return problems(name, families, "held_out", replace(source, seed=0, options=kind))
 
 
 def draw(

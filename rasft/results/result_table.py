@@ -123,11 +123,7 @@ def build(runs: Sequence[StoredRun], how: Plan) -> ResultTable:
         notes=(
             *table_notes.verdict(differences, level),
             table_notes.metric(how.metric, level, seeds),
-            *(
-                f"{c.name}: {', '.join(c.parts)}, weighed alike."
-                for c in columns
-                if c.name in AVERAGES
-            ),
+            *_averaged(columns),
             *table_notes.of_cells(found, failed, made_of),
         ),
         outcomes=tuple(made_of),

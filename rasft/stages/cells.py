@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rasft.config.comparison import ROWS, START, cell
 from rasft.config.settings import Config
@@ -27,6 +28,8 @@ from rasft.training.launch.preloaded import Preloaded
 
 Outcome = dict[str, Any]  # plain values: what came of a cell, or its `failure`
 TrainOne = Callable[[Config, Path, LaunchContext], Outcome]
+
+DRIFT_PROBLEMS = 512  # each costs every cell a forward pass
 
 
 def groups(config: Config) -> list[list[str]]:
@@ -89,19 +92,29 @@ def drift(config: Config, shared: Shared, model: Path) -> float | None:
     """How far a model is from the seed's start, in nats a token; None without rollouts.
 
     The mean of log pi_start - log pi_model over the tokens of the start's own responses, the first
-    of each problem: an estimate of the divergence KL(start || model), up to how they were sampled.
+    of each of DRIFT_PROBLEMS problems at most: an estimate of the divergence KL(start || model), up
+    to how they were sampled.
     """
-    if shared.rollout_scores is None:
+    before = _first_responses(shared.rollout_scores)
+    if not before:
         return None
-    started = from_table(shared.rollout_scores, SequenceScore)
-    first = list({row.problem_id: row for row in reversed(started)}.values())
     renderer = open_renderer(model, config.prompts, config.chat)
     prompts = {row.id: renderer.prompt_ids(row) for row in from_table(shared.problems, Problem)}
-    asked = [(r.problem_id, r.sample_index, prompts[r.problem_id], r.token_ids) for r in first]
-    moved = score.score(config, model, asked, open_ledger(config.ledger))
-    tokens = sum(len(row.token_ids) for row in first)
-    before, after = (sum(sum(row.reference_logps) for row in rows) for rows in (first, moved))
-    return (before - after) / tokens
+    asked = [(r.problem_id, r.sample_index, prompts[r.problem_id], r.token_ids) for r in before]
+    after = score.score(config, model, asked, open_ledger(config.ledger), step="train")
+    total = sum(_log_probability(row) for row in before) - sum(map(_log_probability, after))
+    return total / sum(len(row.token_ids) for row in before)
+
+
+def _first_responses(scores: pa.Table | None) -> list[SequenceScore]:
+    if scores is None:
+        return []
+    first = scores.filter(pc.equal(scores["sample_index"], 0)).slice(0, DRIFT_PROBLEMS)
+    return from_table(first, SequenceScore)
+
+
+def _log_probability(row: SequenceScore) -> float:
+    return sum(row.reference_logps)
 
 
 def evaluate_group(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,11 @@ from rasft.config import comparison
 from rasft.config import files as config_files
 from rasft.config.settings import Config
 from rasft.errors import UserError
-from rasft.records import CellResult, MethodResult
+from rasft.records import CellResult, MethodResult, Problem, SequenceScore
 from rasft.report import cell_report
 from rasft.results import cell_runs
-from rasft.stages import compare
+from rasft.stages import cells, compare
+from rasft.stages.compare import Shared
 from rasft.tables import from_table, to_table
 
 
@@ -119,3 +121,10 @@ def test_the_report_tells_of_every_cell() -> None:
     assert "TABLE" in text
     assert "2 cells, 1 failed" in text
     assert "failed: no room on the disk" in text
+
+
+def test_without_rollouts_there_is_no_drift(tmp_path: Path) -> None:
+    problems = to_table([], Problem)
+    for scores in (None, to_table([], SequenceScore)):
+        shared = Shared(problems, to_table([], SequenceScore), rollout_scores=scores)
+        assert cells.drift(config_files.load("compare"), shared, tmp_path) is None
