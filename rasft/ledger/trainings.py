@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from rasft import plugins
+from rasft.config.settings import TrainingConfig
 from rasft.ledger import Ledger
 from rasft.ledger.store import Facts, Store
 from rasft.models import folders
 from rasft.paths import PACKAGE
-from rasft.training.storage.jobs import CHECKPOINTS, EXAMPLES, SUMMARY, TrainingJob
+from rasft.training.storage.jobs import CHECKPOINTS, EXAMPLES, SUMMARY, Served, TrainingJob
 
 FILES = "files.json"
 KIND = "trainings"
@@ -32,18 +33,18 @@ Summary = Mapping[str, Any]
 
 
 def train_once(
-    ledger: Ledger, job: TrainingJob, folder: Path, train: Callable[[], Summary]
+    ledger: Ledger, facts_of: Callable[[], Facts], folder: Path, train: Callable[[], Summary]
 ) -> Summary:
     """The summary of the job laid out in `folder`: from the ledger, else by `train`.
 
-    Either way the folder then holds what the training leaves.
+    `facts_of` says what decides its result. Either way the folder then holds what the training
+    leaves.
     """
     store = ledger.store if ledger.trainings else None
     if store is None:
         ledger.count(KIND, reused=0, made=1)
         return train()
-    inputs = _files(folder)
-    facts = training_facts(job, folder)
+    inputs, facts = _files(folder), facts_of()
     known = _fetch(store, facts, folder)
     ledger.count(KIND, reused=int(known), made=int(not known))
     if known:
@@ -58,24 +59,34 @@ def training_facts(job: TrainingJob, folder: Path) -> dict[str, Any]:
     """What decides the result of the job laid out in `folder`."""
     own = plugins.digest(f"losses/{job.training.method}.py")
     return {
-        "checkpoint": folders.fingerprint(Path(job.model)),
-        "training": job.training.model_dump(mode="json"),
-        "dtype": job.dtype,
-        "seed": job.seed,
+        **program_facts(Path(job.model), job.training, job.dtype, job.seed, job.served),
         "place": [job.position.number, job.position.rounds],
-        "served": {**vars(job.served), "stop_token_ids": list(job.served.stop_token_ids)},
-        "examples": _sha256(folder / EXAMPLES),
-        "code": _code(),
-        "versions": {name: _version(name) for name in _DECIDING},
+        "examples": file_digest(folder / EXAMPLES),
         **({"loss": own} if own else {}),
     }
 
 
-def _version(package: str) -> str | None:
+def program_facts(
+    model: Path, training: TrainingConfig, dtype: str, seed: int, served: Served
+) -> dict[str, Any]:
+    """What decides the result of any training, beside what it trains on."""
+    return {
+        "checkpoint": folders.fingerprint(model),
+        "training": training.model_dump(mode="json"),
+        "dtype": dtype,
+        "seed": seed,
+        "served": {**vars(served), "stop_token_ids": list(served.stop_token_ids)},
+        "code": _code(),
+        "versions": {name: version(name) for name in _DECIDING},
+    }
+
+
+def version(package: str) -> str | None:
+    """Of an installed package; None where it is not."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None  # some are optional
+        return None
 
 
 def _fetch(store: Store, facts: Facts, folder: Path) -> bool:
@@ -88,7 +99,7 @@ def _fetch(store: Store, facts: Facts, folder: Path) -> bool:
     with tempfile.TemporaryDirectory(dir=folder) as aside:
         for content in set((names or {}).values()):
             path = Path(aside, content)
-            if not store.download(f"{stored}/{content}", path) or _sha256(path) != content:
+            if not store.download(f"{stored}/{content}", path) or file_digest(path) != content:
                 store.ignored[f"{stored}/{content}"] = "damaged"
                 return False
         for name, content in (names or {}).items():
@@ -101,7 +112,7 @@ def _keep(store: Store, facts: Facts, folder: Path, paths: list[Path]) -> None:
     stored = store.folder(KIND, facts)
     names = {}
     for path in paths:
-        content = names[path.relative_to(folder).as_posix()] = _sha256(path)
+        content = names[path.relative_to(folder).as_posix()] = file_digest(path)
         store.upload(path, f"{stored}/{content}")
     store.describe(stored, facts)
     store.put(f"{stored}/{FILES}", json.dumps(names, indent=2).encode() + b"\n")
@@ -123,6 +134,7 @@ def _code() -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """sha256 of its content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,6 +13,7 @@ from rasft import tables
 from rasft.config.settings import Config, TrainingConfig
 from rasft.errors import UserError
 from rasft.ledger import open_ledger, trainings
+from rasft.ledger.store import Facts
 from rasft.models import folders, sources
 from rasft.models.renderer import Renderer, open_renderer
 from rasft.records import Checkpoint, Work
@@ -86,8 +87,11 @@ def fit(
     def launch() -> Mapping[str, Any]:
         return launcher.launch_kept(folder, settings, context)
 
+    def facts() -> Facts:
+        return trainings.training_facts(job, folder)
+
     alone = settings.nodes == 1
-    summary = trainings.train_once(ledger, job, folder, launch) if alone else launch()
+    summary = trainings.train_once(ledger, facts, folder, launch) if alone else launch()
     return trained(model, folder, summary, ledger.work(stage))
 
 

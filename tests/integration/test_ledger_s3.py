@@ -12,8 +12,8 @@ from rasft.config.settings import LedgerConfig, TrainingConfig
 from rasft.errors import MachineError
 from rasft.ledger import Ledger, open_ledger
 from rasft.ledger.rows import SampleRow, SampleSource
-from rasft.ledger.store import Store
-from rasft.ledger.trainings import train_once
+from rasft.ledger.store import Facts, Store
+from rasft.ledger.trainings import train_once, training_facts
 from rasft.ledger.upkeep import inventory, merge
 from rasft.training.storage.jobs import EXAMPLES, SUMMARY, TrainingJob
 from tests import tiny_model
@@ -90,7 +90,10 @@ def test_a_finished_training_is_made_once(address: str, tmp_path: Path, where: s
             (folder / SUMMARY).write_text('{"steps": 3}')
             return {"steps": 3}
 
-        summary = train_once(Ledger(Store(root)), job, folder, train)
+        def facts() -> Facts:
+            return training_facts(job, folder)
+
+        summary = train_once(Ledger(Store(root)), facts, folder, train)
         assert (folder / "model" / "weights").read_bytes() == b"w" * 100_000
         return dict(summary)
 

@@ -96,3 +96,25 @@ def test_batches_that_break_groups_are_refused(
 def test_shape_splits_a_step_among_processes() -> None:
     shape = ReinforcementJob("m", config(reinforcement={"micro_batch": 5})).shape(8, processes=2)
     assert (shape.micro_batch, shape.accumulation, shape.steps) == (4, 2, 2)
+
+
+def test_the_same_reinforcement_is_made_once(
+    policy: Path, problems: pa.Table, tmp_path: Path
+) -> None:
+    strict = config().verification.math.model_copy(update={"format": "stated"})
+
+    def trained(name: str, **changes: Any) -> tuple[int, str]:
+        kept = config(ledger={"path": str(tmp_path / "ledger")}, **changes)
+        folder = tmp_path / name
+        folder.mkdir()
+        done = reinforce.reinforce(kept, problems, policy, folder)
+        assert load_model(done.folder).config.vocab_size == 259
+        assert done.curve.num_rows == done.summary["steps"] == 2
+        (work,) = done.work
+        return work.made, done.checkpoint.fingerprint
+
+    made, fingerprint = trained("first")
+    assert made == 1
+    assert trained("again") == (0, fingerprint)
+    assert trained("hotter", reinforcement={"temperature": 0.9})[0] == 1
+    assert trained("stricter", verification={"math": strict})[0] == 1
