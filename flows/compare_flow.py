@@ -15,7 +15,7 @@ from flows.model_store import save_model, saved_model
 from rasft.config import comparison
 from rasft.errors import UserError
 from rasft.report import cell_report
-from rasft.stages import cells, compare, prepare, warmup
+from rasft.stages import cell_training, cells, compare, prepare, shared, warmup
 
 # Cells train side by side: threads that wait spinning, as OpenMP's do by default, would take each
 # other's core, and each training several times as long.
@@ -66,7 +66,7 @@ class CompareFlow(Tabled):
         """Scores and rollouts of this seed's start, once for all methods that use them."""
         self.require(self.warmup_failure)
         rollouts = compare.need_rollouts(self.config)
-        self.shared = vars(compare.share(self.seeded(), self.problems, self.policy(), rollouts))
+        self.shared = vars(shared.share(self.seeded(), self.problems, self.policy(), rollouts))
         self.next(self.spread)
 
     @step
@@ -125,10 +125,10 @@ class CompareFlow(Tabled):
 
     def train_cell(self, config, folder, context):
         """Train one cell and keep its model."""
-        shared = compare.Shared(**self.shared)
-        done = compare.train_cell(config, shared, self.policy(), folder, context)
+        given = shared.Shared(**self.shared)
+        done = cell_training.train_cell(config, given, self.policy(), folder, context)
         trained = save_model(done.folder, f"trained_{self.methods.index(config.name)}")
-        return {**cells.account(config, shared, done), "trained": trained}
+        return {**cells.account(config, given, done), "trained": trained}
 
     def models(self):
         """The folders of each cell's models; a cell whose training failed has none."""

@@ -10,7 +10,7 @@ from rasft.config.files import build, merge
 from rasft.config.settings import Config
 from rasft.errors import UserError
 
-MAY_DIFFER = ("training", "reinforcement", "weighting", "quality")
+MAY_DIFFER = ("training", "reinforcement", "weighting", "quality", "rounds")
 START = ""  # the cell of the models that a seed starts from
 ROWS = {"base": "base", "warmed_up": "warm-up"}  # their rows, by checkpoint
 

@@ -19,8 +19,8 @@ from rasft.models.renderer import open_renderer
 from rasft.records import BenchmarkResult, MethodResult, Problem, SequenceScore
 from rasft.report import cell_report
 from rasft.stages import compare, evaluate, score
-from rasft.stages.compare import Shared
 from rasft.stages.kept import Kept
+from rasft.stages.shared import Shared
 from rasft.stages.train import Trained
 from rasft.tables import from_table, to_table
 from rasft.training.launch.launcher import STANDALONE, LaunchContext

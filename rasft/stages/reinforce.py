@@ -74,6 +74,8 @@ def _prompts_digest(renderer: Renderer, problems: Iterable[Problem]) -> str:
 def _verifiers(config: Config, names: Iterable[str]) -> list[Facts]:
     settings = config.verification
     return [
-        verdict_facts(name, verify.version(name, settings), verify.deciding_settings(name, settings))
+        verdict_facts(
+            name, verify.version(name, settings), verify.deciding_settings(name, settings)
+        )
         for name in sorted(names)
     ]

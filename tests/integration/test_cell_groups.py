@@ -11,10 +11,10 @@ from rasft.config import comparison
 from rasft.config import files as config_files
 from rasft.config.settings import Config
 from rasft.models import folders
-from rasft.stages import cells, compare, prepare
+from rasft.stages import cell_training, cells, prepare, shared
 from rasft.stages.cells import Outcome
-from rasft.stages.compare import Shared
 from rasft.stages.kept import Kept
+from rasft.stages.shared import Shared
 from rasft.training.launch.launcher import STANDALONE, LaunchContext
 from tests import tiny_model
 
@@ -53,10 +53,10 @@ class Seed:
         self.seeded = comparison.seeded(self.config, SEED)
         self.prepared = prepare.prepare(self.seeded)
         problems = self.prepared.training
-        self.shared: Shared = compare.share(self.seeded, problems, self.policy, True)
+        self.shared: Shared = shared.share(self.seeded, problems, self.policy, True)
 
     def train_one(self, config: Config, scratch: Path, context: LaunchContext) -> Outcome:
-        done = compare.train_cell(config, self.shared, self.policy, scratch, context)
+        done = cell_training.train_cell(config, self.shared, self.policy, scratch, context)
         told = cells.account(config, self.shared, done)
         kept = done.folder.rename(self.folder / f"{config.name}-{id(context)}")
         return {**told, "trained": kept}

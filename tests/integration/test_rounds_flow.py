@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from metaflow import Flow, Run, namespace
 
+from rasft.config import files as config_files
 from rasft.method.posterior import Posterior
 from rasft.records import Group, Problem, SequenceScore
+from rasft.stages.cell_training import train_cell
 from rasft.stages.rounds import seed_of
+from rasft.stages.shared import share
 from rasft.tables import from_table
 from tests import tiny_model
 
@@ -98,6 +101,7 @@ def test_a_chain_that_failed_goes_on_at_its_round(workplace: Path) -> None:
     said, _ = again.communicate()
     assert again.returncode == 0, said[-4000:]
     check(workplace)
+    check_cell(workplace)
 
 
 def check(workplace: Path) -> None:
@@ -132,6 +136,26 @@ def check(workplace: Path) -> None:
     assert first.optimizer_state
     assert second.optimizer_state is None
     assert seed_of(3, 1) != 3
+
+
+def check_cell(workplace: Path) -> None:
+    """A comparison's cell of two rounds leaves the bits of the chain's last run."""
+    (chain,) = [run for run in Flow("RoundsFlow").runs() if run.successful]
+    one, two = (Run(name).data for name in chain.data.rounds)
+    text = (workplace / "chain.yaml").read_text() + "\nledger: {enabled: false}"
+    config, start, folder = config_files.parse(text), workplace / "tiny", workplace / "cell"
+    folder.mkdir()
+    given = share(config, one.problems, start, with_rollouts=True)
+    trained = train_cell(config, given, start, folder)
+    assert vars(trained.checkpoint) == {
+        "base_fingerprint": one.checkpoint["base_fingerprint"],
+        "fingerprint": two.checkpoint["fingerprint"],
+        "steps": 4,
+    }
+    assert trained.summary["steps"] == trained.curve.num_rows == 4
+    assert trained.curve["step"].to_pylist() == [1, 2, 3, 4]
+    together = [row["loss"] for data in (one, two) for row in data.curve.to_pylist()]
+    assert trained.curve["loss"].to_pylist() == together
 
 
 def losses(scores) -> list[float]:

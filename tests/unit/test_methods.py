@@ -16,7 +16,7 @@ from rasft.records import CellResult, MethodResult, Problem, SequenceScore
 from rasft.report import cell_report
 from rasft.results import cell_runs
 from rasft.stages import cells, compare
-from rasft.stages.compare import Shared
+from rasft.stages.shared import Shared
 from rasft.tables import from_table, to_table
 
 
