@@ -15,7 +15,7 @@ from flows.recovery import UNMERGED, whole_and_lost
 from rasft import tables
 from rasft.page import html, making, stored
 from rasft.report import reporting
-from rasft.stages import evaluate, preflight, prepare, train, training_method, warmup
+from rasft.stages import evaluate, preflight, prepare, rescoring, train, training_method, warmup
 from rasft.stages.train import work_of
 from rasft.training.launch.launcher import LaunchContext
 from rasft.training.launch.nodes import ONE_NODE
@@ -177,3 +177,14 @@ class Supervised(Ends):
             trained = train.train(*job)
             train.write_card(self.config, trained, self.provenance, self.checks)
             self.keep(trained)
+            self.trained_scores = self.rescored(trained.folder)
+
+    def rescored(self, model):
+        """Responses to some problems under the trained model, for the page. It ends no run."""
+        known = [getattr(self, name, None) for name in ("expert_scores", "rollout_scores")]
+        scores = tables.concat([table for table in known if table is not None])
+        try:
+            return rescoring.trained_scores(self.config, self.problems, scores, model)
+        except Exception as error:
+            print(f"the page does not show what training changed: {error}", flush=True)
+            return None

@@ -119,7 +119,7 @@ class SequenceScore:
     """Log-probabilities of one response under the reference, keyed (problem_id, sample_index).
 
     `reference_logps[t]` is log pi_ref(y_t) in nats, one for each response token; `token_ids` are
-    those response tokens.
+    those response tokens. In the artifact `trained_scores` the trained model stands for pi_ref.
     """
 
     problem_id: str

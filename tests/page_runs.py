@@ -60,6 +60,8 @@ def synthetic(
                   for i, p in enumerate(problems)},
         verdicts={(row.problem_id, row.sample_index): row for row in verdicts},
         scores={key: _score(key, text, renderer, chance) for key, text in texts.items()},
+        trained_scores={key: _score(key, text, renderer, chance) for key, text in texts.items()
+                        if key[0] != problems[-1].id},
         prompts={problem.id: renderer.prompt_ids(problem) for problem in problems},
         steps={(p.id, EXPERT): [1 + i // BATCH] for i, p in enumerate(problems)},
         benchmarks={"quiz": list(problems[:40])},

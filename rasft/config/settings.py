@@ -308,6 +308,8 @@ class EvaluationConfig(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the nucleus; 1 is off
     max_new_tokens: Count = 1024  # of a response
     max_failed_benchmarks: Annotated[int, Field(ge=0)] = 0  # as rollout.max_failed_shards
+    # Training problems whose responses the trained model scores, to show what training changed.
+    rescored: Annotated[int, Field(ge=0)] = 64
     skip_unavailable: bool = False  # a benchmark with no data here is skipped and reported
     bootstrap_samples: Count = 10_000  # draws behind an interval
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95  # of the intervals

@@ -68,6 +68,7 @@ def pack(run: RunTables, pieces: Pieces | None) -> PackedRun:
         "trained": _trained(run),
         "moved": run.moved,
         "hasTokens": pieces is not None,
+        "rescored": bool(run.trained_scores),
     }
     return PackedRun(index, parts)
 
@@ -127,6 +128,8 @@ def _response(found: ResponseView, pieces: Pieces | None) -> Json:
         "finish": found.finish_reason,
         "lengths": tokens.pack_lengths(cut) if cut else None,
         "logps": tokens.pack_logps(found.logps) if cut and found.logps else None,
+        "trained": tokens.pack_logps(found.trained_logps) if cut and found.trained_logps else None,
+        "change": found.change,
         "status": str(verdict.status) if verdict else None,
         **(_judged(verdict) if verdict else {}),
     }

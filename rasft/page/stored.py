@@ -45,6 +45,7 @@ class RunTables:
     rollouts: Mapping[str, Sequence[Rollout]]  # without token ids, which the scores have
     verdicts: Mapping[Key, Verdict]
     scores: Mapping[Key, SequenceScore]
+    trained_scores: Mapping[Key, SequenceScore]  # of some, under the trained model
     prompts: Mapping[str, tuple[int, ...]]  # token ids, of the problems that were trained on
     steps: Mapping[Key, Sequence[int]]  # the optimizer steps that trained on a sequence
     benchmarks: Mapping[str, Sequence[Problem]]
@@ -62,7 +63,6 @@ def read(run_id: str, config: Config, run: Any) -> RunTables:
     rollouts: dict[str, list[Rollout]] = defaultdict(list)
     for rollout in _rollouts(getattr(run, "rollouts", None)):
         rollouts[rollout.problem_id].append(rollout)
-    scored = [getattr(run, name, None) for name in ("expert_scores", "rollout_scores")]
     benchmarks = getattr(run, "benchmark_problems", {})
     curve = getattr(run, "curve", None)
     return RunTables(
@@ -75,7 +75,8 @@ def read(run_id: str, config: Config, run: Any) -> RunTables:
         posteriors={row.problem_id: row for row in _records(run, "posteriors", Posterior)},
         rollouts=rollouts,
         verdicts={_key(row): row for row in _records(run, "verdicts", Verdict)},
-        scores=Scores([table for table in scored if table is not None]),
+        scores=Scores(_tables(run, "expert_scores", "rollout_scores")),
+        trained_scores=Scores(_tables(run, "trained_scores")),
         prompts=_prompts(getattr(run, "examples", None)),
         steps=_steps(_records(run, "consumed", TrainedSequence)),
         benchmarks={name: from_table(table, Problem) for name, table in benchmarks.items()},
@@ -118,6 +119,11 @@ class Scores(Mapping[Key, SequenceScore]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+def _tables(run: Any, *names: str) -> list[pa.Table]:
+    found = [getattr(run, name, None) for name in names]
+    return [table for table in found if table is not None]
 
 
 def _dropped(run: Any) -> dict[str, list[Dropped]]:

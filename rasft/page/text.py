@@ -110,6 +110,8 @@ def _facts(response: ResponseView) -> Iterator[str]:
         yield "cut at the token limit"
     if response.token_ids:
         yield f"{len(response.token_ids)} tokens"
+    if response.change is not None:
+        yield f"{response.change:+.3f} nats a token by training"
 
 
 def _said(name: str, value: str | None) -> Iterable[str]:

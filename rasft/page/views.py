@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from rasft.errors import UserError
 from rasft.method.quality import similarity, trigrams
@@ -28,8 +29,16 @@ class ResponseView:
     steps: tuple[int, ...]  # the optimizer steps that trained on it
     token_ids: tuple[int, ...]  # () where it was not scored
     logps: tuple[float, ...]  # log pi_ref of each token, nats
+    trained_logps: tuple[float, ...]  # under the trained model; () where it was not scored
     verdict: Verdict | None = None
     finish_reason: str = ""
+
+    @property
+    def change(self) -> float | None:
+        """Mean of log pi_trained - log pi_ref over its tokens, nats."""
+        if not self.logps or len(self.logps) != len(self.trained_logps):
+            return None
+        return fmean(self.trained_logps) - fmean(self.logps)
 
 
 @dataclass(frozen=True)
@@ -130,16 +139,18 @@ def _response(
     verdict: Verdict | None = None,
     finish_reason: str = "",
 ) -> ResponseView:
-    score = run.scores.get((problem_id, index))
+    key = problem_id, index
+    score, after = run.scores.get(key), run.trained_scores.get(key)
     return ResponseView(
         sample_index=index,
         text=text,
         fate=fate,
         like=like,
         weight=weights.get(index),
-        steps=tuple(run.steps.get((problem_id, index), ())),
+        steps=tuple(run.steps.get(key, ())),
         token_ids=score.token_ids if score else (),
         logps=score.reference_logps if score else (),
+        trained_logps=after.reference_logps if after else (),
         verdict=verdict,
         finish_reason=finish_reason,
     )

@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 from rasft.config.comparison import ROWS, START, cell
 from rasft.config.settings import Config
 from rasft.errors import RasftError
-from rasft.ledger import open_ledger
-from rasft.models.renderer import open_renderer
-from rasft.records import BenchmarkResult, MethodResult, Problem, SequenceScore
+from rasft.records import BenchmarkResult, MethodResult, SequenceScore
 from rasft.report import cell_report
-from rasft.stages import compare, evaluate, score
+from rasft.stages import compare, evaluate
 from rasft.stages.kept import Kept
+from rasft.stages.rescoring import rescore
 from rasft.stages.shared import Shared
 from rasft.stages.train import Trained
 from rasft.tables import from_table, to_table
@@ -98,10 +97,7 @@ def drift(config: Config, shared: Shared, model: Path) -> float | None:
     before = _first_responses(shared.rollout_scores)
     if not before:
         return None
-    renderer = open_renderer(model, config.prompts, config.chat)
-    prompts = {row.id: renderer.prompt_ids(row) for row in from_table(shared.problems, Problem)}
-    asked = [(r.problem_id, r.sample_index, prompts[r.problem_id], r.token_ids) for r in before]
-    after = score.score(config, model, asked, open_ledger(config.ledger), step="train")
+    after = rescore(config, shared.problems, before, model)
     total = sum(_log_probability(row) for row in before) - sum(map(_log_probability, after))
     return total / sum(len(row.token_ids) for row in before)
 

@@ -139,14 +139,14 @@ def test_tokens_are_shaded_by_what_a_method_trains_on(browser: Browser, page: Pa
     browser.wait(".response")
     weight = float(re.search(r"weight ([\d.e-]+)", browser.texts(".response .facts")[0])[1])
     shades = {}
-    for method in ("rasft", "sft", "dft", ":logp"):
+    for method in ("rasft", "sft", "dft", ":logp", ":trained", ":change"):
         browser.choose("Tokens:", method)
         browser.wait_for(f"location.hash.includes({method.strip(':')!r})")
         browser.wait(".tok")
         shades[method] = browser.run(
             "[...document.querySelectorAll('.response .tok')].map((e) => e.className)"
         )
-    assert len({tuple(each) for each in shades.values()}) == 4
+    assert len({tuple(each) for each in shades.values()}) == 6
     assert set(shades["sft"]) >= {"tok weight s10", "tok weight s0"}  # the expert alone
     browser.choose("Tokens:", "rasft")
     browser.wait(".readout", "Sequence weight under rasft")
@@ -162,6 +162,38 @@ def test_tokens_are_shaded_by_what_a_method_trains_on(browser: Browser, page: Pa
     assert w == pytest.approx(weight, rel=1e-2)
     assert factor == pytest.approx(probability, rel=1e-2)  # DFT's, at ratio 1
     assert product == pytest.approx(w * factor, rel=1e-2)
+
+
+def test_tokens_show_what_the_training_changed(browser: Browser) -> None:
+    browser.click(".tab", "Problems")
+    browser.click(".tabulator-row")
+    browser.wait(".response")
+    browser.choose("Tokens:", ":change")
+    browser.wait(".readout", "Training changed it by")
+    kinds = browser.run(
+        "[...new Set([...document.querySelectorAll('.response .tok')].map((e) => e.classList[1]))]"
+    )
+    assert set(kinds) == {"surprise", "weight"}  # some became less probable and some more
+    assert "−2 nats or less" in browser.texts(".legend")[0]
+    browser.run("document.querySelector('.tokens').focus()")
+    browser.press("ArrowRight")
+    browser.wait(".readout", "after training")
+    before, after, change = (
+        float(each.replace("−", "-"))
+        for each in re.findall(
+            r"(?:log-probability|change) ([−+][\d.]+)", browser.texts(".readout")[0]
+        )
+    )
+    assert change == pytest.approx(after - before, abs=0.006)
+
+
+def test_a_response_that_was_not_scored_after_training_says_so(browser: Browser) -> None:
+    browser.visit(f"#problem?id={ATTACKED}&mode=:change")
+    browser.wait(".readout", "not scored after training")
+    classes = browser.run(
+        "[...new Set([...document.querySelectorAll('.response .tok')].map((e) => e.className))]"
+    )
+    assert classes == ["tok unscored"]
 
 
 def test_benchmarks_show_each_checkpoint_and_filter_by_change(browser: Browser) -> None:

@@ -52,6 +52,20 @@ def test_every_rollout_has_a_fate_and_the_groups_counts_agree(run: RunTables) ->
             assert len(response.token_ids) == len(response.logps) > 0
 
 
+def test_what_training_changed_is_the_mean_over_the_tokens(run: RunTables) -> None:
+    *_, before_last, last = run.problems
+    response = views.view(run, before_last).responses[0]
+    key = before_last, response.sample_index
+    after = run.trained_scores[key].reference_logps
+    mean = sum(a - b for a, b in zip(after, response.logps, strict=True)) / len(after)
+    assert response.change == pytest.approx(mean)
+    assert f"{mean:+.3f} nats a token by training" in text.problem_text(
+        views.view(run, before_last)
+    )
+    assert views.view(run, last).responses[0].change is None  # it was not scored again
+    assert "by training" not in text.problem_text(views.view(run, last))
+
+
 def test_a_near_duplicate_names_the_one_that_it_repeats(run: RunTables) -> None:
     name = next(iter(run.problems))
     first = run.rollouts[name][0]

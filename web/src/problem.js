@@ -14,7 +14,7 @@ export function problemView(run, problem, mode, onmode) {
     problem.responses.length > 0 && [
       el("h3", {}, "Responses"),
       run.hasTokens && shading(run, mode, onmode),
-      mode !== "plain" && el("p", { class: "hint" }, run.moved
+      mode !== "plain" && !mode.startsWith(":") && el("p", { class: "hint" }, run.moved
         ? "Numbers are those under the reference. This round started from a policy that had moved from it, so ratios were not 1."
         : "Numbers are those of the first optimizer step, where the policy is the reference."),
       el("div", { class: "responses" }, problem.responses.map((response) => responseView(run, problem, response, mode))),
@@ -70,6 +70,7 @@ function responseView(run, problem, response, mode) {
     el("p", { class: "facts" }, [
       response.weight !== null && `weight ${number(response.weight)}`,
       response.steps.length > 0 && `trained in step ${response.steps.join(", ")}`,
+      response.change !== null && `${response.change < 0 ? "−" : "+"}${number(Math.abs(response.change))} nats a token by training`,
       response.finish === "length" && "cut at the token limit",
     ].filter(Boolean).join(" · ")),
     mode !== "plain" && response.lengths ? tokenText(run, problem, response, mode) : prose(response.text),

@@ -1,4 +1,5 @@
-// A response with its tokens shaded: by what trains on them, or by how probable they were.
+// A response with its tokens shaded: by what trains on them, by how probable they were or are, or by
+// what training changed of that.
 import { choice, el, number } from "./dom.js";
 
 // as rasft/page/tokens.py packs them
@@ -7,6 +8,8 @@ const BASE = 56;
 const STEPS = 10; // of shading
 const LEAST = 1e-4; // weight that is still shaded
 const SURPRISE = 5; // nats that are shaded in full
+const CHANGE = 2; // nats of change that are shaded in full
+const REFERENCE = ":logp", TRAINED = ":trained", CHANGED = ":change";
 
 /** The lengths of the pieces, in characters. */
 export function lengths(packed) {
@@ -28,14 +31,16 @@ export function levels(packed) {
   return found;
 }
 
-/** The tokens of a response: [text, level]; level null where it was not scored. */
+/** The tokens of a response: [text, level under the reference, under the trained model]; a level is
+ *  null where it was not scored. */
 export function tokensOf(response) {
   const characters = [...response.text];
-  const scores = response.logps ? levels(response.logps) : [];
+  const before = response.logps ? levels(response.logps) : [];
+  const after = response.trained ? levels(response.trained) : [];
   let end = 0;
   return lengths(response.lengths).map((length, i) => {
     const text = characters.slice(end, (end += length)).join("");
-    return [text, scores[i] ?? null];
+    return [text, before[i] ?? null, after[i] ?? null];
   });
 }
 
@@ -46,7 +51,8 @@ export function modes(run) {
   return [
     ["plain", "plain text"],
     ...methods.map((name) => [name, `what ${name} trains on`]),
-    [":logp", "log-probability"],
+    [REFERENCE, "log-probability under the reference"],
+    ...(run.rescored ? [[TRAINED, "log-probability after training"], [CHANGED, "what training changed"]] : []),
   ];
 }
 
@@ -57,23 +63,23 @@ export function shading(run, mode, onchange) {
 
 function legend(mode) {
   if (mode === "plain") return null;
-  const [low, high] = mode === ":logp" ? ["p = 1", "p ≤ 0.007"] : ["weight ≤ 0.0001", "1"];
-  const kind = mode === ":logp" ? "surprise" : "weight";
-  const swatches = Array.from({ length: STEPS + 1 }, (_, step) => el("span", { class: `tok ${kind} s${step}` }, " "));
-  return el("span", { class: "legend" }, low, " ", swatches, " ", high, " (log scale)");
+  const swatches = (kind) => Array.from({ length: STEPS + 1 }, (_, step) => el("span", { class: `tok ${kind} s${step}` }, " "));
+  if (mode === CHANGED)
+    return el("span", { class: "legend" }, `−${CHANGE} nats or less `, swatches("surprise").reverse(), swatches("weight"), ` +${CHANGE} or more`);
+  const isProbability = mode === REFERENCE || mode === TRAINED;
+  const [kind, low, high] = isProbability ? ["surprise", "p = 1", "p ≤ 0.007"] : ["weight", "weight ≤ 0.0001", "1"];
+  return el("span", { class: "legend" }, low, " ", swatches(kind), " ", high, " (log scale)");
 }
 
 /** The response's tokens, shaded; under it the numbers of the one pointed at. */
 export function tokenText(run, problem, response, mode) {
-  const weight = mode === ":logp" ? null : weightOf(run, problem, response, mode);
-  const factors = run.methods[mode]?.factors;
+  const view = mode.startsWith(":") ? probabilities(mode, response) : weights(run, problem, response, mode);
   const tokens = tokensOf(response);
-  const readout = el("p", { class: "readout", "aria-live": "polite" }, told(mode, weight));
-  const spans = tokens.map(([text, level], at) => el("span", { class: `tok ${shade(mode, level, weight, factors)}`, "data-at": at }, text));
+  const readout = el("p", { class: "readout", "aria-live": "polite" }, view.told);
+  const spans = tokens.map((token, at) => el("span", { class: `tok ${view.shade(token)}`, "data-at": at }, token[0]));
   const show = (at) => {
-    const [text, level] = tokens[at];
     spans.forEach((span, i) => span.classList.toggle("here", i === at));
-    readout.textContent = `token ${at + 1} of ${tokens.length}, ${JSON.stringify(text)}: ${numbers(mode, level, weight, factors)}`;
+    readout.textContent = `token ${at + 1} of ${tokens.length}, ${JSON.stringify(tokens[at][0])}: ${view.numbers(tokens[at])}`;
   };
   return el("div", {}, el("div", { class: "prose tokens", tabindex: 0, onkeydown: walker(tokens.length, show),
     "aria-label": "tokens; the arrow keys go from one to the next",
@@ -98,24 +104,45 @@ export function weightOf(run, problem, response, method) {
   return found ? found[1] : null;
 }
 
-function told(mode, weight) {
-  if (mode === ":logp") return "Point at a token for its numbers.";
-  return weight === null ? `${mode} does not train on this response.` : `Sequence weight under ${mode}: ${number(weight)}. Point at a token for its numbers.`;
+// A view of tokens: `told` of the response, the class that shades a token, and a token's numbers.
+
+function weights(run, problem, response, method) {
+  const weight = weightOf(run, problem, response, method), factors = run.methods[method].factors;
+  const factor = (level) => factors[Math.min(level, factors.length - 1)];
+  return {
+    told: weight === null ? `${method} does not train on this response.` : `Sequence weight under ${method}: ${number(weight)}. Point at a token for its numbers.`,
+    shade: ([, level]) => level === null ? "unscored" : `weight s${weightStep((weight ?? 0) * factor(level))}`,
+    numbers: ([, level]) => level === null ? "not scored"
+      : `${probability(level)}; weight ${number(weight ?? 0)} × factor ${number(factor(level))} = ${number((weight ?? 0) * factor(level))}`,
+  };
 }
 
-const tokenWeight = (level, weight, factors) => (weight ?? 0) * factors[Math.min(level, factors.length - 1)];
+function probabilities(mode, response) {
+  const shades = { [REFERENCE]: ([, before]) => surprise(before), [TRAINED]: ([, , after]) => surprise(after), [CHANGED]: changed };
+  const told = response.change === null ? (mode === REFERENCE ? "" : "This response was not scored after training. ")
+    : `Training changed it by ${signed(response.change)} nats a token. `;
+  return { told: `${told}Point at a token for its numbers.`, shade: shades[mode], numbers };
+}
 
-function shade(mode, level, weight, factors) {
-  if (level === null) return "unscored";
-  if (mode === ":logp") return `surprise s${Math.round(STEPS * Math.min(1, Math.log1p(level / 10) / Math.log1p(SURPRISE * 10)))}`;
-  const value = tokenWeight(level, weight, factors);
+function numbers([, before, after]) {
+  if (before === null) return "not scored";
+  if (after === null) return probability(before);
+  return `before: ${probability(before)}; after training: ${probability(after)}; change ${signed((before - after) / 100)} nats`;
+}
+
+const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(Math.abs(value) < 0.1 ? 3 : 2);
+const probability = (level) => `log-probability −${(level / 100).toFixed(2)}, probability ${number(Math.exp(-level / 100))}`;
+
+const surprise = (level) => level === null ? "unscored"
+  : `surprise s${Math.round(STEPS * Math.min(1, Math.log1p(level / 10) / Math.log1p(SURPRISE * 10)))}`;
+
+function changed([, before, after]) {
+  if (before === null || after === null) return "unscored";
+  const nats = (before - after) / 100;
+  return `${nats < 0 ? "surprise" : "weight"} s${Math.round(STEPS * Math.min(1, Math.abs(nats) / CHANGE))}`;
+}
+
+function weightStep(value) {
   const share = value > 0 ? 1 - Math.log(Math.min(1, Math.max(LEAST, value))) / Math.log(LEAST) : 0;
-  return `weight s${Math.round(STEPS * share)}`;
-}
-
-function numbers(mode, level, weight, factors) {
-  if (level === null) return "not scored";
-  const logp = `log-probability −${(level / 100).toFixed(2)}, probability ${number(Math.exp(-level / 100))}`;
-  if (mode === ":logp") return logp;
-  return `${logp}; weight ${number(weight ?? 0)} × factor ${number(factors[Math.min(level, factors.length - 1)])} = ${number(tokenWeight(level, weight, factors))}`;
+  return Math.round(STEPS * share);
 }
