@@ -114,7 +114,7 @@ def reproduce(
 @click.argument("source", metavar="RUN_OR_FOLDER")
 @click.option("--to", type=click.Path(path_type=Path), required=True, metavar="FOLDER")
 @click.option("--samples", is_flag=True, help="The run's samples instead, as a dataset.")
-@click.option("--inspect", is_flag=True, help="The run's samples instead, as inspect_ai's log.")
+@click.option("--inspect", is_flag=True, help="The run's samples instead, as inspect_ai's logs.")
 @click.option("--push", metavar="OWNER/NAME", help="Also upload it to this hub repository.")
 @click.option("--public", is_flag=True, help="A repository that --push makes is public.")
 def export(
@@ -123,7 +123,8 @@ def export(
     """Write a run's trained model, with a card of its results, into a folder of its own.
 
     With --samples it is the run's samples with their verdicts and weights: a dataset of two
-    Parquet files with a card. With --inspect it is the same as a log that inspect_ai views.
+    Parquet files with a card. With --inspect it is the same as logs that inspect_ai views: one of
+    the rollouts, and one of each benchmark under each checkpoint.
 
     \b
     Example:

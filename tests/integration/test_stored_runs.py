@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 
 import datasets
-import pyarrow as pa
 import pytest
 import sampled
 from stored_runs import run as made_up
 
-from rasft.records import BenchmarkResult, Group, Problem, Rollout, Verdict
+from rasft.records import BenchmarkResponse, BenchmarkResult, Group, Problem, Rollout, Verdict
 from rasft.results.cells import StoredRun
 from rasft.tables import to_table
 
 ROOT = Path(__file__).parents[2]
+RESPONSES = [BenchmarkResponse("quiz", "trained", "a", 0, "It is 3.", "stop", "incorrect", "3")]
 FLOW = """
 import pickle
 from pathlib import Path
@@ -74,7 +74,8 @@ def artifacts(run: StoredRun) -> dict:
         "rollouts": to_table(sampled.ROLLOUTS, Rollout),
         "verdicts": to_table(sampled.VERDICTS, Verdict),
         "groups": to_table(sampled.GROUPS, Group),
-        "responses": pa.table({"benchmark": ["math500"], "text": ["It is 3."]}),
+        "responses": to_table(RESPONSES, BenchmarkResponse),
+        "benchmark_problems": {"quiz": to_table(sampled.PROBLEMS, Problem)},
     }
 
 
@@ -160,6 +161,8 @@ def test_samples_load_as_a_dataset(store: Path, tmp_path: Path) -> None:
         "licence of each dataset",
     ):
         assert part in text
-    (log,) = out.glob("*.json")
-    assert json.loads(log.read_text())["eval"]["run_id"] == f"MadeUpFlow/{finished}"
+    logs = [json.loads(path.read_text())["eval"] for path in out.glob("*.json")]
+    assert {log["run_id"] for log in logs} == {f"MadeUpFlow/{finished}"}
+    name = logs[0]["task"].removesuffix("-quiz-trained")
+    assert sorted(log["task"] for log in logs) == [name, f"{name}-quiz-trained"]
     assert "has not finished" in tables(store, "export", failed, "--samples", "--to", "other")

@@ -3,10 +3,12 @@
 import sampled
 
 from rasft.config import files as config_files
-from rasft.report.inspect_log import log
+from rasft.records import BenchmarkResponse, Status
+from rasft.report.inspect_log import benchmark_log, rollouts_log
 from rasft.results.samples import problem_rows, samples
 
 ROWS = list(samples(sampled.PROBLEMS, sampled.ROLLOUTS, sampled.VERDICTS, sampled.GROUPS))
+CREATED = "2026-11-30T00:00:00+00:00"
 PROBLEMS = list(problem_rows(sampled.PROBLEMS, sampled.GROUPS))
 
 
@@ -30,7 +32,7 @@ def test_a_sample_without_a_verdict_and_a_problem_without_a_group_are_kept() -> 
 
 def test_a_log_scores_what_was_judged() -> None:
     config = config_files.load("demo")
-    values = log("RasftFlow/12", "2026-11-30T00:00:00+00:00", config, PROBLEMS, ROWS)
+    values = rollouts_log("RasftFlow/12", CREATED, config, PROBLEMS, ROWS)
     assert values["eval"]["dataset"]["sample_ids"] == ["a", "b"]
     (score,) = values["results"]["scores"]
     assert score["metrics"]["accuracy"]["value"] == 0.5
@@ -45,3 +47,28 @@ def test_a_log_scores_what_was_judged() -> None:
     ]
     stops = [s["output"]["choices"][0]["stop_reason"] for s in values["samples"]]
     assert stops == ["stop", "max_tokens", "unknown"]
+
+
+def test_a_benchmark_under_a_checkpoint_is_a_log_of_its_own() -> None:
+    rows = [
+        BenchmarkResponse("quiz", "trained", "a", 0, "\\boxed{2}", "stop", Status.CORRECT, "2"),
+        BenchmarkResponse("quiz", "trained", "a", 1, "?", "length", Status.NO_ANSWER),
+        BenchmarkResponse("quiz", "trained", "b", 0, "5", "stop", Status.UNDECIDED, None, "died"),
+    ]
+    config = config_files.load("demo")
+    values = benchmark_log("SftFlow/3", CREATED, config, sampled.PROBLEMS, rows)
+    assert values["eval"]["task"] == "demo-quiz-trained"
+    assert values["eval"]["model"] == "embedded:smollm2-135m/trained"
+    assert values["eval"]["config"] == {"epochs": 2}
+    (score,) = values["results"]["scores"]
+    assert score["metrics"]["accuracy"]["value"] == 0.5
+    assert [(s["id"], s["epoch"], s["target"]) for s in values["samples"]] == [
+        ("a", 1, "2"),
+        ("a", 2, "2"),
+        ("b", 1, "5"),
+    ]
+    assert [s["scores"].get("verdict", {}).get("value") for s in values["samples"]] == [
+        "C",
+        "I",
+        None,
+    ]
