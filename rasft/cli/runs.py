@@ -29,7 +29,8 @@ def show(
     """Look into RUN: its samples, verdicts, weights and tokens, as a page or as text here.
 
     The page is one file under runs/ that needs no server. With OTHER it holds both runs, and the
-    problems whose solvability or verdicts changed.
+    problems whose solvability or verdicts changed. A run that failed, or still goes on, is shown as
+    far as it came.
 
     \b
     Example:

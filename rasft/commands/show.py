@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rasft.errors import UserError
@@ -14,6 +15,7 @@ from rasft.page.making import page_of, pieces_of, place
 from rasft.page.stored import RunTables, read
 from rasft.records import Status
 from rasft.results import runs
+from rasft.results.runs import Artifacts
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,13 @@ def text_of(asked: Asked) -> str | None:
 
 
 def page(run_ids: Sequence[str], anew: bool = False) -> Path:
-    """The page of one run or two, under runs/; made from the artifacts if it is not there."""
-    stored = [runs.artifacts(each) for each in run_ids]
+    """The page of one run or two, under runs/; made from the artifacts if it is not there, or if a
+    run has not finished."""
+    stored = [runs.so_far(each) for each in run_ids]
     path = place(*(each.run.rpartition("/")[2] for each in stored))
-    if path.is_file() and not anew:
+    if path.is_file() and not anew and not any(each.unfinished for each in stored):
         return path
-    tables = [read(each.run, each.config, each) for each in stored]
+    tables = [_read(each) for each in stored]
     return html.write(page_of(tables, pieces_of(tables[0].config)), path)
 
 
@@ -73,8 +76,15 @@ def open_page(path: Path) -> bool:
 
 
 def _tables(run_id: str) -> RunTables:
-    stored = runs.artifacts(run_id)
-    return read(stored.run, stored.config, stored)
+    return _read(runs.so_far(run_id))
+
+
+def _read(stored: Artifacts) -> RunTables:
+    tables = read(stored.run, stored.config, stored)
+    if not stored.unfinished:
+        return tables
+    print(stored.unfinished, file=sys.stderr)
+    return replace(tables, notes=[stored.unfinished, *tables.notes])
 
 
 def _listing(run_id: str, status: str) -> str:

@@ -80,10 +80,11 @@ def local_root() -> str:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What a finished run holds, each artifact fetched when it is asked for as an attribute."""
+    """What a run holds, each artifact fetched when it is asked for as an attribute."""
 
     run: str
     task: Any
+    unfinished: str = ""  # a sentence, of a run that has not finished
 
     def __getattr__(self, name: str) -> Any:
         if name not in _artifacts(self.task):
@@ -105,6 +106,22 @@ def artifacts(run_id: str) -> Artifacts:
     if missing := [name for name in TRAINED if name not in _artifacts(task)]:
         raise UserError(f"run {run.pathspec} holds no {missing[0]!r}: it is no run that trained")
     return Artifacts(run.pathspec, task)
+
+
+def so_far(run_id: str) -> Artifacts:
+    """Of a training run as far as it came: where it has not finished, what its last step left that
+    all of the run went through. Raises UserError where nothing did."""
+    run = find(run_id)
+    if run.successful:
+        return artifacts(run_id)
+    done = [task for step in run for task in step if task.successful and task.index is None]
+    last = max(done, key=lambda task: task.finished_at, default=None)
+    if last is None or not {"cfg", "problems"} <= _artifacts(last):
+        raise UserError(f"run {run.pathspec} has left nothing to show yet; see `rasft watch`")
+    why = first_message(run)
+    ended = f"failed ({why})" if why else "has not finished"
+    sentence = f"This run {ended}: shown is what it was after the step {last.parent.id!r}."
+    return Artifacts(run.pathspec, last, sentence)
 
 
 PLANNED = ("RasftFlow", "RasftNodesFlow")

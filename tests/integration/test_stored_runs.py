@@ -166,3 +166,14 @@ def test_samples_load_as_a_dataset(store: Path, tmp_path: Path) -> None:
     name = logs[0]["task"].removesuffix("-quiz-trained")
     assert sorted(log["task"] for log in logs) == [name, f"{name}-quiz-trained"]
     assert "has not finished" in tables(store, "export", failed, "--samples", "--to", "other")
+
+
+def test_a_failed_run_is_shown_as_far_as_it_came(store: Path) -> None:
+    _, failed = run_ids(store)
+    shown = tables(store, "show", failed, "--problem", "a")
+    assert "What is 1 + 1?" in shown
+    assert "## Rollout 1: incorrect" in shown
+    assert "This run failed (train: ValueError: the disk is full): shown is" in shown
+    assert "after the step 'start'" in shown
+    done = start(store, "-m", "rasft.cli", "show", failed, "--no-open")
+    assert Path(store, done.stdout.strip()).is_file()
