@@ -1,6 +1,6 @@
 # make demo    the whole flow on the embedded default; prints where the report is
 # make test    locks, lint, types and every test but the slowest
-# make test-whole   the slowest: whole flows killed in every step, chained, retrained, on two pods
+# make test-whole   the slowest: whole flows killed in every step, chained, retrained, on two pods, on two ranks
 # make test-install   every target really installed, from the public index alone (some 30 GB of disk)
 # make docs    the documentation as a site, in site/
 # make lock    renews the pinned versions of every target

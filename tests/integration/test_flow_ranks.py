@@ -73,8 +73,8 @@ def test_a_flow_samples_scores_trains_and_evaluates(
     assert done.returncode == 0, done.stdout[-4000:]
     namespace(None)
     data = Flow("RasftFlow").latest_run.data
-    assert "vllm" in data.sampler
-    assert "2" in data.sampler
+    assert data.sampler.startswith("vllm ")
+    assert "tensor_parallel 2, data_parallel 1" in data.sampler
     rollouts, verdicts = from_table(data.rollouts, Rollout), from_table(data.verdicts, Verdict)
     assert len(rollouts) == len(verdicts) == 12
     scores = from_table(data.rollout_scores, SequenceScore)
@@ -84,4 +84,4 @@ def test_a_flow_samples_scores_trains_and_evaluates(
         "base",
         "trained",
     }
-    print(data.sampler, [manifest["engine"] for manifest in data.manifests])
+    assert {manifest["engine"].split(" ")[0] for manifest in data.manifests} == {"vllm"}
