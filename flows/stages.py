@@ -182,8 +182,8 @@ class Supervised(Ends):
     def rescored(self, model):
         """Responses to some problems under the trained model, for the page. It ends no run."""
         known = [getattr(self, name, None) for name in ("expert_scores", "rollout_scores")]
-        scores = tables.concat([table for table in known if table is not None])
         try:
+            scores = tables.concat([table for table in known if table is not None])
             return rescoring.trained_scores(self.config, self.problems, scores, model)
         except Exception as error:
             print(f"the page does not show what training changed: {error}", flush=True)
