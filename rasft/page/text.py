@@ -86,7 +86,8 @@ def _gold(problem: Problem) -> Iterator[str]:
 
 def _response_text(response: ResponseView) -> str:
     name = "Expert" if response.sample_index == EXPERT else f"Rollout {response.sample_index}"
-    parts = [f"## {name}: {', '.join(_facts(response))}", response.text.strip()]
+    heading = ": ".join(part for part in (f"## {name}", ", ".join(_facts(response))) if part)
+    parts = [heading, response.text.strip()]
     verdict = response.verdict
     if verdict:
         parts += _said("Answer read", verdict.answer if verdict.verifier != "python" else None)
