@@ -66,6 +66,11 @@ def test_what_training_changed_is_the_mean_over_the_tokens(run: RunTables) -> No
     assert "by training" not in text.problem_text(views.view(run, last))
 
 
+def test_a_response_of_which_nothing_is_known_yet_has_a_bare_heading(run: RunTables) -> None:
+    early = replace(run, scores={}, trained_scores={}, groups={}, steps={}, rollouts={})
+    assert "\n## Expert\n" in text.problem_text(views.view(early, next(iter(run.problems))))
+
+
 def test_a_near_duplicate_names_the_one_that_it_repeats(run: RunTables) -> None:
     name = next(iter(run.problems))
     first = run.rollouts[name][0]
