@@ -123,9 +123,9 @@ def export(
 ) -> None:
     """Write a run's trained model, with a card of its results, into a folder of its own.
 
-    With --samples it is the run's samples with their verdicts and weights: a dataset of two
-    Parquet files with a card. With --inspect it is the same as logs that inspect_ai views: one of
-    the rollouts, and one of each benchmark under each checkpoint.
+    With --samples it is the run's samples with their verdicts and weights: a dataset of Parquet
+    files with a card. With --inspect it is the same as logs that inspect_ai views: one of the
+    rollouts, and one of each benchmark under each checkpoint.
 
     \b
     Example:

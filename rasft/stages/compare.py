@@ -14,9 +14,7 @@ from rasft.config.comparison import cell
 from rasft.config.settings import ComparisonConfig, Config
 from rasft.errors import UserError
 from rasft.stages import training_method
-from rasft.stages.training_method import trains_on
-
-OWN_ROLLOUTS = ("group", "own", "unsolved_expert")  # kinds that train on what was rolled out
+from rasft.stages.training_method import ROLLED_OUT, trains_on
 
 
 def of(config: Config) -> ComparisonConfig:
@@ -37,7 +35,7 @@ def of(config: Config) -> ComparisonConfig:
 def _check_rounds(name: str, made: Config) -> None:
     """Raise UserError for rounds of a method that has no rollouts to refresh."""
     kind = trains_on(made.training.method)
-    if made.rounds > 1 and kind not in OWN_ROLLOUTS:
+    if made.rounds > 1 and kind not in ROLLED_OUT:
         raise UserError(
             f"comparison.methods.{name}: rounds = {made.rounds} refreshes the rollouts, and "
             f"{made.training.method!r} trains on none that are sampled beforehand; set rounds: 1"
@@ -73,4 +71,4 @@ def need_rollouts(config: Config) -> bool:
         trains_on(cell(config, name, comparison.seeds[0]).training.method)
         for name in comparison.methods
     }
-    return not kinds.isdisjoint(OWN_ROLLOUTS)
+    return not kinds.isdisjoint(ROLLED_OUT)

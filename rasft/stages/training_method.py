@@ -25,6 +25,8 @@ FLOWS = {
     "unsolved_expert": "rasft_flow.py",
     REWARDS: "rl_flow.py",
 }
+# Kinds that train on rollouts which are sampled beforehand.
+ROLLED_OUT = tuple(kind for kind, flow in FLOWS.items() if flow == FLOWS["own"])
 
 
 def check_method(config: Config, trains: Collection[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from rasft import plugins
 from rasft.decoding import layout
 from rasft.records import BenchmarkResult, Rollout, SequenceScore, Verdict
 from rasft.tables import from_table
-from tests import tiny_model
+from tests import additions, tiny_model
 
 pytestmark = [pytest.mark.whole, pytest.mark.vllm]
 
@@ -40,19 +39,6 @@ evaluation:
 """
 
 
-def write_problems(path: Path) -> None:
-    rows = [
-        {
-            "id": f"p{i}",
-            "prompt": f"What is {i} + 3?",
-            "expert_response": f"So {i} + 3 = \\boxed{{{i + 3}}}",
-            "answer": str(i + 3),
-        }
-        for i in range(6)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
 def test_a_flow_samples_scores_trains_and_evaluates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +47,7 @@ def test_a_flow_samples_scores_trains_and_evaluates(
     if len(layout.cores()) < 2:
         pytest.skip("one core")
     model = tiny_model.build_untied(tmp_path / "tiny")
-    write_problems(tmp_path / "problems.jsonl")
+    additions.write(tmp_path / "problems.jsonl")
     text = CONFIG.format(model=model, problems=tmp_path / "problems.jsonl")
     (tmp_path / "ranks.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)

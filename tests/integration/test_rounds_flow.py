@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from rasft.stages.cell_training import train_cell
 from rasft.stages.rounds import seed_of
 from rasft.stages.shared import share
 from rasft.tables import from_table
-from tests import tiny_model
+from tests import additions, tiny_model
 
 pytestmark = pytest.mark.whole
 
@@ -44,24 +43,11 @@ evaluation:
 """
 
 
-def write_problems(path: Path) -> None:
-    rows = [
-        {
-            "id": f"p{i}",
-            "prompt": f"What is {i} + 3?",
-            "expert_response": f"So {i} + 3 = \\boxed{{{i + 3}}}",
-            "answer": str(i + 3),
-        }
-        for i in range(6)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("chain")
     model = tiny_model.build(folder / "tiny")
-    write_problems(folder / "problems.jsonl")
+    additions.write(folder / "problems.jsonl")
     text = CONFIG.format(model=model, problems=folder / "problems.jsonl")
     (folder / "chain.yaml").write_text(text)
     before = Path.cwd()
