@@ -41,6 +41,8 @@ def test_a_cell_has_its_method_and_seed_and_all_else_alike() -> None:
     ("text", "message"),
     [
         ("  seeds: [1]\n  methods: {sft: {data: {}}}", "'data' must be the same for all methods"),
+        ("  seeds: [1]\n  methods: {sft: {rounds: 4}}", "'sft' trains on none that are sampled"),
+        ("  seeds: [1]\n  methods: {grpo: {rounds: 2}}", "rounds = 2 refreshes the rollouts"),
         ("  seeds: [1]\n  methods: {sfd: {}}", r"methods\.sfd: training\.method = 'sfd': unknown"),
         ("  seeds: [1, 1]\n  methods: {sft: {}}", "names a seed twice"),
         ("  seeds: [1]\n  methods: {base: {training: {method: sft}}}", "this name is taken"),
