@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from rasft.config.settings import Config
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
-from rasft.machine.planning import Span, StepEstimate, Timing, estimate, total
+from rasft.machine.planning import StepEstimate, Timing, estimate, total
 from rasft.machine.step_plans import steps
+from rasft.machine.task_times import Span
 from rasft.progress import duration
 from rasft.report.markdown import markdown_table
 from rasft.results import runs

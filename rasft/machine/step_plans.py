@@ -113,13 +113,13 @@ def _comparing(
 
 
 def _cell_tokens(own: Config, problems: int) -> float:
-    """Tokens that a cell trains on; of a method that learns from rewards also those it samples,
-    each of which takes as long as SAMPLED trained ones."""
+    """Tokens that a cell trains on, and those that it samples: each takes as long as SAMPLED."""
     sequences = problems * own.training.epochs
-    if own.training.method not in REINFORCEMENT:
-        return sequences * _tokens(own)
-    settings = own.reinforcement
-    return sequences * settings.group_size * settings.max_new_tokens / 2 * (1 + SAMPLED)
+    if own.training.method in REINFORCEMENT:
+        settings = own.reinforcement
+        return sequences * settings.group_size * settings.max_new_tokens / 2 * (1 + SAMPLED)
+    drawn = problems * own.rollout.samples_per_problem * own.rollout.max_new_tokens / 2
+    return own.rounds * sequences * _tokens(own) + (own.rounds - 1) * drawn * SAMPLED
 
 
 def _round_problems(config: Config, problems: int) -> int:

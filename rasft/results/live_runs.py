@@ -10,7 +10,7 @@ from typing import Any
 
 from rasft.errors import UserError
 from rasft.results import live_notes
-from rasft.results.runs import find, first_message
+from rasft.results.runs import find, first_message, works
 
 QUIET = timedelta(minutes=5)  # with a failed task and none at work a run elsewhere has ended
 SUCCEEDED = "succeeded"
@@ -91,10 +91,9 @@ class Watched:
         held = {artifact.id for artifact in task}
         if step == "verify" and "verdicts" in held:
             self._verdicts.update(task["verdicts"].data["status"].to_pylist())
-        if f"{step}_work" in held and task[f"{step}_work"].data is not None:
-            for row in task[f"{step}_work"].data.to_pylist():
-                self._reused[row["kind"]] += row["reused"]
-                self._made[row["kind"]] += row["made"]
+        for row in works(task):
+            self._reused[row["kind"]] += row["reused"]
+            self._made[row["kind"]] += row["made"]
         return TaskNow(step, "done", seconds)
 
     def _ended(self, run: Any, tasks: tuple[TaskNow, ...]) -> str | None:

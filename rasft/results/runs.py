@@ -129,7 +129,7 @@ PLANNED = ("RasftFlow", "RasftNodesFlow")
 
 @dataclass(frozen=True)
 class PastRun:
-    """What a run worked on, and the seconds of each task that succeeded, by step."""
+    """What a run worked on, and the seconds of each task that did all of its work, by step."""
 
     config: Config
     problems: int  # of training, with the warm-up's
@@ -139,12 +139,30 @@ class PastRun:
 
 def seconds_of_tasks(run: Any) -> list[tuple[str, float]]:
     """The step and the wall time of each task of a run that succeeded."""
+    return [(step.id, _seconds(task)) for step in run for task in step if task.successful]
+
+
+def seconds_of_work(run: Any) -> list[tuple[str, float]]:
+    """As `seconds_of_tasks`, of those tasks alone whose time is that of their whole work: not of
+    those that `resume` took over, nor of those that took something from the ledger."""
     return [
-        (step.id, (task.finished_at - task.created_at).total_seconds())
+        (step.id, _seconds(task))
         for step in run
         for task in step
         if task.successful
+        and task.origin_pathspec is None
+        and not any(row["reused"] for row in works(task))
     ]
+
+
+def _seconds(task: Any) -> float:
+    return float((task.finished_at - task.created_at).total_seconds())
+
+
+def works(task: Any) -> list[dict[str, Any]]:
+    """What a task took from the ledger and made, as rows of `Work`."""
+    name = f"{task.parent.id}_work"
+    return _rows(task[name].data) if name in _artifacts(task) else []
 
 
 def past(model: str) -> list[PastRun]:
@@ -218,7 +236,7 @@ def _past(run: Any) -> PastRun | None:
         config=config,
         problems=sum(table.num_rows for table in tables),
         benchmarks={name: t.num_rows for name, t in start["benchmark_problems"].data.items()},
-        seconds=seconds_of_tasks(run),
+        seconds=seconds_of_work(run),
     )
 
 
@@ -325,5 +343,5 @@ def _plain(config: Any) -> dict[str, Any]:
     return dict(config.to_dict() if hasattr(config, "to_dict") else config)
 
 
-def _rows(table: Any) -> list[dict[str, float]]:
+def _rows(table: Any) -> list[dict[str, Any]]:
     return [] if table is None else list(table.to_pylist())

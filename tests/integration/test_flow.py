@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from metaflow import Run, Runner, namespace
+from metaflow import Run, Runner, Task, namespace
 from page_browser import Browser
 
 from rasft.records import EXPERT, BenchmarkResult, Group, Problem, Rollout, TrainingExample, Verdict
+from rasft.results import runs
 from rasft.results.accuracy import Accuracy
 from rasft.tables import from_table
 
@@ -201,6 +202,22 @@ def test_resume_from_verify_samples_nothing_again(run: Run) -> None:
         if name == "verdicts":  # the time a verdict took differs
             fresh, old = (table.drop_columns(["seconds"]) for table in (fresh, old))
         assert fresh.equals(old), name
+    told = {step for step, _ in runs.seconds_of_work(resumed)}
+    assert "report" in told
+    assert not told & {"start", "score", "rollout", "verify", "train", "evaluate"}
+
+
+def test_what_took_its_whole_time_tells_a_plan(run: Run) -> None:
+    known = {task.parent.id for step in run for task in step if reused(task)}
+    told = [step for step, _ in runs.seconds_of_work(run)]
+    assert set(told) == {step.id for step in run} - known
+    if "rollout" in told:
+        assert told.count("rollout") == 2
+
+
+def reused(task: Task) -> bool:
+    """Whether the ledger had something of what a task was to make."""
+    return any(row["reused"] for row in runs.works(task))
 
 
 def table_of(run: Run, folder: Path, cwd: Path, store: Path) -> dict[str, bytes]:
