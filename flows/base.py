@@ -18,7 +18,8 @@ from flows.placement import files_of_a_pod, place
 from flows.recovery import survive
 from rasft.config import files as config_files
 from rasft.config.settings import Config as RunConfig
-from rasft.errors import RasftError, UserError
+from rasft.errors import UserError
+from rasft.machine import full_disk
 from rasft.models import sources
 from rasft.report import reporting
 from rasft.results import live_notes
@@ -59,8 +60,10 @@ def plain_errors(step_name, flow, inputs, attributes):
     try:
         with live_notes.of_task(current.pathspec):
             yield
-    except RasftError as error:
-        raise StepError(str(error)) from None
+    except Exception as error:
+        if (message := full_disk.message_of(error)) is None:
+            raise
+        raise StepError(message) from None
 
 
 def config_of_run(mutable_flow) -> RunConfig:

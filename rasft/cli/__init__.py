@@ -7,7 +7,7 @@ import click
 from rasft.cli import configs, judging, runs
 from rasft.commands.ledger import ledger
 from rasft.commands.watch import watch
-from rasft.errors import RasftError
+from rasft.machine import full_disk
 
 
 class Commands(click.Group):
@@ -16,8 +16,10 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except RasftError as error:
-            raise click.ClickException(str(error)) from None
+        except Exception as error:
+            if (message := full_disk.message_of(error)) is None:
+                raise
+            raise click.ClickException(message) from None
 
 
 @click.group(cls=Commands, context_settings={"max_content_width": 100})

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 
-from rasft import paths, plugins
+from rasft import plugins
 from rasft.errors import UserError
-from rasft.machine import gpu, infrastructure, installed
+from rasft.machine import disks, gpu, infrastructure, installed
 from rasft.machine.findings import Check
 
-FREE_GB = 10  # the demo's model, checkpoints and image
 NEEDED_ENGINE = "transformers"  # runs everywhere; the others need a GPU or a server
 
 
@@ -25,7 +23,7 @@ def checks(sources: Mapping[str, str]) -> Iterator[Check]:
     yield from _engines()
     yield from _own(sources)
     yield from infrastructure.checks()
-    yield _disk()
+    yield from disks.checks(disks.places())
 
 
 def _engines() -> Iterator[Check]:
@@ -48,12 +46,3 @@ def _own(sources: Mapping[str, str]) -> Iterator[Check]:
             yield Check(check, True, fault or f"usable, version {plugins.digest(file)}")
         except UserError as error:
             yield Check(check, False, str(error))
-
-
-def _disk() -> Check:
-    folder = paths.cache_folder()
-    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free / 1e9
-    advice = (
-        "" if free >= FREE_GB else f"; free some, at least {FREE_GB} GB, or set RASFT_CACHE_DIR"
-    )
-    return Check("disk", free >= FREE_GB, f"{free:.0f} GB free at {folder}{advice}")

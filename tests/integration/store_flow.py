@@ -1,6 +1,7 @@
 """A flow of the project's own base with seeded tables in place of models: its store is what counts.
 
-ROWS (a parameter) sizes each shard's table; a row holds 1 kB that does not compress.
+ROWS (a parameter) sizes each shard's table; a row holds 1 kB that does not compress. SCRATCH sizes
+what the first step writes into its work folder, in kB.
 """
 
 import bootstrap  # noqa: F401 isort: skip
@@ -17,10 +18,13 @@ class StoreFlow(BaseFlow):
     """start -> shard* -> join -> end."""
 
     rows = Parameter("rows", type=int, default=10)
+    scratch = Parameter("scratch", type=int, default=0)
 
     @step
     def start(self):
         """Three shards."""
+        with self.work_folder() as folder:
+            (folder / "scratch").write_bytes(bytes(1024 * self.scratch))
         self.shards = [0, 1, 2]
         self.next(self.shard, foreach="shards")
 

@@ -13,8 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 from flow_driver import IMPORTS, drive
 from integration.cluster.storage import BUCKET, KEYS, s3
+from safetensors.torch import save_file
+
+from rasft.machine.full_disk import ADVICE, is_told_by
 
 pytestmark = pytest.mark.whole
 
@@ -141,3 +145,21 @@ def test_a_full_disk_ends_the_run_and_resume_finishes_it(tmp_path: Path, small_d
     done = drive(FLOW, ["resume", *words], tmp_path, environment=environment)
     assert done.code == 0, done.output[-3000:]
     assert "3000 rows, 3000 keys" in done.output
+
+
+def test_a_step_whose_scratch_is_full_says_what_to_do(tmp_path: Path, small_disk: Path) -> None:
+    environment = {**IMPORTS, "TMPDIR": str(small_disk)}
+    done = drive(FLOW, ["run", "--scratch", "9000"], tmp_path, environment=environment)
+    assert done.code not in (0, None)
+    assert "The step cannot go on" in done.output
+    assert ADVICE in " ".join(done.output.split())
+    assert list(small_disk.glob("rasft-*")) == []
+
+
+def test_checkpoints_that_find_no_room_are_told_as_a_full_disk(small_disk: Path) -> None:
+    """Neither library gives the error a code."""
+    big = {"weight": torch.zeros(1_000_000)}
+    for save in (torch.save, save_file):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - each has its own
+            save(big, str(small_disk / "big"))
+        assert is_told_by(caught.value)
