@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from rasft.config.settings import Config
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
-from rasft.machine.planning import StepEstimate, Timing, estimate, total
+from rasft.machine.planning import OF_SIZE, StepEstimate, Timing, estimate, total
 from rasft.machine.step_plans import steps
 from rasft.machine.task_times import Span
+from rasft.models.parameters import known_parameters
 from rasft.progress import duration
 from rasft.report.markdown import markdown_table
 from rasft.results import runs
@@ -43,7 +44,9 @@ def plan(config: Config, gpus: int) -> Plan:
     assumed = _published([*datasets, *judged]) + _limits([*datasets, *judged])
     if config.evaluation.skip_unavailable and not all(each.counted for each in judged):
         assumed.append("every benchmark is there; a run skips one that it cannot load")
-    return Plan(estimate(planned, _history(config, gpus)), assumed)
+    parameters = None if config.models else known_parameters(config.model)
+    estimates = estimate(planned, _history(config, gpus), parameters)
+    return Plan(estimates, assumed + _speeds(estimates, parameters))
 
 
 def render(plan: Plan, parallel: int, gpu_price: float | None, budget: float | None) -> str:
@@ -95,6 +98,24 @@ def _published(sizes: Sequence[Size]) -> list[str]:
     first, *others = stated
     told = ", ".join([f"{_told(first)} problems", *map(_told, others)])
     return [f"{told} (as published; nothing of them was loaded)"]
+
+
+def _speeds(estimates: Sequence[StepEstimate], parameters: float | None) -> list[str]:
+    """What the assumed speeds are those of; nothing where every speed was measured."""
+    if not any(each.plan.kind not in (None, "verify") and not each.measured for each in estimates):
+        return []
+    if parameters is None:
+        gpu, cpu = (_billions(OF_SIZE[device]) for device in ("gpu", "cpu"))
+        return [f"speeds of a model of {gpu} parameters on a GPU, of {cpu} on two cores"]
+    return [f"speeds of a model of {_billions(parameters)} parameters"]
+
+
+def _billions(parameters: float) -> str:
+    return (
+        f"{parameters / 1e9:.3g} billion"
+        if parameters >= 1e9
+        else f"{parameters / 1e6:.3g} million"
+    )
 
 
 def _told(size: Size) -> str:

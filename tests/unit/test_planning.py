@@ -7,16 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from transformers import AutoModelForCausalLM
 
 from rasft.commands import plan as command
 from rasft.config import files as config_files
-from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig
+from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig, ModelConfig
 from rasft.data import rows
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
 from rasft.machine.planning import Timing, estimate, total
 from rasft.machine.step_plans import SAMPLED, StepPlan, steps
 from rasft.machine.task_times import BAND, ONE_MEASUREMENT
+from rasft.models.parameters import known_parameters
+from tests import tiny_model
 
 DEMO = config_files.load(config_files.CONFIGS / "demo.yaml")
 CONFIGS = sorted(config_files.CONFIGS.rglob("*.yaml"))
@@ -175,6 +178,42 @@ def test_a_run_above_the_budget_is_refused(tmp_path: Path) -> None:
         command.check_budget(estimates, None, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("Qwen/Qwen2.5-Math-1.5B", 1.5e9),
+        ("meta-llama/Llama-3.2-1B-Instruct", 1e9),
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", 135e6),
+        ("embedded:smollm2-135m", 135e6),
+        ("Qwen/Qwen3-30B-A3B", 3e9),
+        ("some/model-4bit", None),
+        ("7B/model", None),
+        ("https://a-server/v1", None),
+    ],
+)
+def test_the_size_of_a_model_that_is_not_here_is_in_its_name(
+    path: str, parameters: float | None
+) -> None:
+    assert known_parameters(ModelConfig(path=path)) == parameters
+
+
+def test_the_size_of_a_model_that_is_here_is_counted(tmp_path: Path) -> None:
+    folder = tiny_model.build(tmp_path / "model-7B")
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert known_parameters(ModelConfig(path=str(folder))) == model.num_parameters()
+
+
+def test_a_larger_model_is_assumed_to_be_slower() -> None:
+    train = StepPlan("train", 1, work=1e8, kind="train", gpus=1)
+    verify = StepPlan("verify", 1, work=1e4, kind="verify")
+    small, large = (estimate([train, verify], [], size) for size in (1.5e9, 7.5e9))
+    assert large[0].seconds.middle == pytest.approx(5 * small[0].seconds.middle, rel=0.01)
+    assert large[1] == small[1]
+    (unknown,), (tiny,) = estimate([train], []), estimate([train], [], 1e5)
+    assert unknown == small[0]
+    assert tiny.seconds.middle > small[0].seconds.middle / 31
+
+
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No local data, no past run, and a hub that must not be asked."""
@@ -213,23 +252,34 @@ def test_published_numbers_are_named() -> None:
     assert assumed(config_files.load(config_files.CONFIGS / "math.yaml")) == [
         "assumed     numina_math_cot 10,000 of 859,494 problems, math500 500, minerva_math 272, "
         "olympiadbench 675, aime24 30, aime25 30, amc23 40, humaneval 164, mbpp 500 "
-        "(as published; nothing of them was loaded)"
+        "(as published; nothing of them was loaded)",
+        "assumed     speeds of a model of 1.5 billion parameters",
     ]
 
 
 @pytest.mark.usefixtures("offline")
 def test_a_benchmark_that_a_run_may_skip_is_planned() -> None:
-    published, available = assumed(DEMO)
+    published, available, speeds = assumed(DEMO)
     assert "heldout" not in published
     assert "math500 1 of 500 problems, minerva_math 1 of 272" in published
     assert available == "assumed     every benchmark is there; a run skips one that it cannot load"
+    assert speeds == "assumed     speeds of a model of 135 million parameters"
     (evaluate,) = (e for e in command.plan(DEMO, gpus=1).estimates if e.plan.step == "evaluate")
     assert evaluate.plan.tasks == len(DEMO.evaluation.benchmarks)
 
 
 @pytest.mark.usefixtures("offline")
 def test_what_is_counted_is_not_assumed() -> None:
-    assert assumed(config_files.load(config_files.CONFIGS / "tiny.yaml")) == []
+    (speeds,) = assumed(config_files.load(config_files.CONFIGS / "tiny.yaml"))
+    assert speeds.startswith("assumed     speeds of a model of 0.")
+
+
+@pytest.mark.usefixtures("offline")
+def test_models_that_are_judged_are_assumed_to_be_of_the_common_sizes() -> None:
+    assert assumed(config_files.load("eval"))[-1] == (
+        "assumed     speeds of a model of 1.5 billion parameters on a GPU, "
+        "of 135 million on two cores"
+    )
 
 
 @pytest.mark.usefixtures("offline")
