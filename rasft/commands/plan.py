@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rasft.config.settings import Config
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
+from rasft.machine.disk_plan import DiskPlan, disk_plan
 from rasft.machine.planning import OF_SIZE, StepEstimate, Timing, estimate, total
 from rasft.machine.step_plans import steps
 from rasft.machine.task_times import Span
@@ -24,10 +25,11 @@ ON_GPU = ("warmup", "score", "rollout", "sample", "train", "evaluate")
 
 @dataclass(frozen=True)
 class Plan:
-    """The estimate of each step, and what was assumed of the data, a phrase each."""
+    """The estimate of each step, what was assumed of the data, a phrase each, and the disk."""
 
     estimates: list[StepEstimate]
     assumed: list[str]
+    disk: DiskPlan | None  # None: no model is trained, or its size is unknown
 
 
 def plan(config: Config, gpus: int) -> Plan:
@@ -46,7 +48,8 @@ def plan(config: Config, gpus: int) -> Plan:
         assumed.append("every benchmark is there; a run skips one that it cannot load")
     parameters = None if config.models else known_parameters(config.model)
     estimates = estimate(planned, _history(config, gpus), parameters)
-    return Plan(estimates, assumed + _speeds(estimates, parameters))
+    disk = disk_plan(config, parameters) if parameters else None
+    return Plan(estimates, assumed + _speeds(estimates, parameters), disk)
 
 
 def render(plan: Plan, parallel: int, gpu_price: float | None, budget: float | None) -> str:
@@ -62,6 +65,7 @@ def render(plan: Plan, parallel: int, gpu_price: float | None, budget: float | N
         sums.append(f"cost        {_band(cost, _dollars)} at {_dollars(gpu_price)} a GPU-hour")
         if budget is not None and cost.middle <= budget < cost.high:
             sums.append(f"careful: the upper end is above the budget of {_dollars(budget)}")
+    sums += [f"disk        {plan.disk.told()}"] if plan.disk else []
     sums += [f"assumed     {each}" for each in plan.assumed]
     sums.append("In brackets: the error band, wide where nothing was measured.")
     return "\n".join([markdown_table(header, rows), "", *sums])

@@ -11,10 +11,11 @@ from transformers import AutoModelForCausalLM
 
 from rasft.commands import plan as command
 from rasft.config import files as config_files
-from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig, ModelConfig
+from rasft.config.settings import BenchmarkConfig, Config, DatasetConfig, LedgerConfig, ModelConfig
 from rasft.data import rows
 from rasft.data.sizes import Size, size_of
 from rasft.errors import UserError
+from rasft.machine.disk_plan import disk_plan
 from rasft.machine.planning import Timing, estimate, total
 from rasft.machine.step_plans import SAMPLED, StepPlan, steps
 from rasft.machine.task_times import BAND, ONE_MEASUREMENT
@@ -152,6 +153,25 @@ def test_tasks_share_the_machine() -> None:
     assert one == pytest.approx(60, rel=0.05)
     assert found.wall_seconds(parallel=4).middle == one
     assert found.wall_seconds(parallel=3).middle == 2 * one
+
+
+def test_the_disk_that_the_demo_takes() -> None:
+    found = disk_plan(DEMO, parameters=135e6)
+    assert found.told() == (
+        "2.2 GB stay: models of 0.5, 2 in the datastore and 2 in the ledger; "
+        "checkpoints take 3.2 while one trains"
+    )
+    without = DEMO.model_copy(update={"warmup": None, "ledger": LedgerConfig(trainings=False)})
+    found = disk_plan(without, parameters=135e6)
+    assert (found.stored, found.known) == (1, 0)
+
+
+def test_a_comparison_keeps_each_cells_model_and_a_warm_up_that_seeds_share_once() -> None:
+    parts = config_files.load("study/parts")  # one of its cells has four rounds
+    seeds, cells = len(parts.comparison.seeds), len(parts.comparison.methods)
+    found = disk_plan(parts, parameters=1e6)
+    assert found.stored == seeds * (cells + 1)
+    assert found.known == seeds * (cells + 3) + 1
 
 
 def plan(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
