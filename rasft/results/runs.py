@@ -143,15 +143,15 @@ def seconds_of_tasks(run: Any) -> list[tuple[str, float]]:
 
 
 def seconds_of_work(run: Any) -> list[tuple[str, float]]:
-    """As `seconds_of_tasks`, of those tasks alone whose time is that of their whole work: not of
-    those that `resume` took over, nor of those that took something from the ledger."""
+    """As `seconds_of_tasks`, of those tasks alone that did their work: not of those that `resume`
+    took over, nor of those that took more of something from the ledger than they made."""
     return [
         (step.id, _seconds(task))
         for step in run
         for task in step
         if task.successful
         and task.origin_pathspec is None
-        and not any(row["reused"] for row in works(task))
+        and all(row["made"] >= row["reused"] for row in works(task))
     ]
 
 

@@ -216,8 +216,8 @@ def test_what_took_its_whole_time_tells_a_plan(run: Run) -> None:
 
 
 def reused(task: Task) -> bool:
-    """Whether the ledger had something of what a task was to make."""
-    return any(row["reused"] for row in runs.works(task))
+    """Whether the ledger had most of something that a task was to make."""
+    return any(row["reused"] > row["made"] for row in runs.works(task))
 
 
 def table_of(run: Run, folder: Path, cwd: Path, store: Path) -> dict[str, bytes]:
