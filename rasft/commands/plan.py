@@ -46,10 +46,11 @@ def plan(config: Config, gpus: int) -> Plan:
     assumed = _published([*datasets, *judged]) + _limits([*datasets, *judged])
     if config.evaluation.skip_unavailable and not all(each.counted for each in judged):
         assumed.append("every benchmark is there; a run skips one that it cannot load")
-    parameters = None if config.models else known_parameters(config.model)
-    estimates = estimate(planned, _history(config, gpus), parameters)
-    disk = disk_plan(config, parameters) if parameters else None
-    return Plan(estimates, assumed + _speeds(estimates, parameters), disk)
+    size = None if config.models else known_parameters(config.model)
+    active = size.active if size else None
+    estimates = estimate(planned, _history(config, gpus), active)
+    disk = disk_plan(config, size.total) if size else None
+    return Plan(estimates, assumed + _speeds(estimates, active), disk)
 
 
 def render(plan: Plan, parallel: int, gpu_price: float | None, budget: float | None) -> str:

@@ -19,7 +19,7 @@ from rasft.machine.disk_plan import disk_plan
 from rasft.machine.planning import Timing, estimate, total
 from rasft.machine.step_plans import SAMPLED, StepPlan, steps
 from rasft.machine.task_times import BAND, ONE_MEASUREMENT
-from rasft.models.parameters import known_parameters
+from rasft.models.parameters import Parameters, known_parameters
 from tests import tiny_model
 
 DEMO = config_files.load(config_files.CONFIGS / "demo.yaml")
@@ -205,7 +205,6 @@ def test_a_run_above_the_budget_is_refused(tmp_path: Path) -> None:
         ("meta-llama/Llama-3.2-1B-Instruct", 1e9),
         ("HuggingFaceTB/SmolLM2-135M-Instruct", 135e6),
         ("embedded:smollm2-135m", 135e6),
-        ("Qwen/Qwen3-30B-A3B", 3e9),
         ("some/model-4bit", None),
         ("7B/model", None),
         ("https://a-server/v1", None),
@@ -214,13 +213,20 @@ def test_a_run_above_the_budget_is_refused(tmp_path: Path) -> None:
 def test_the_size_of_a_model_that_is_not_here_is_in_its_name(
     path: str, parameters: float | None
 ) -> None:
-    assert known_parameters(ModelConfig(path=path)) == parameters
+    found = parameters and Parameters(parameters, parameters)
+    assert known_parameters(ModelConfig(path=path)) == found
+
+
+def test_of_a_mixture_a_token_goes_through_a_part() -> None:
+    mixture = ModelConfig(path="Qwen/Qwen3-30B-A3B")
+    assert known_parameters(mixture) == Parameters(total=30e9, active=3e9)
 
 
 def test_the_size_of_a_model_that_is_here_is_counted(tmp_path: Path) -> None:
     folder = tiny_model.build(tmp_path / "model-7B")
     model = AutoModelForCausalLM.from_pretrained(folder)
-    assert known_parameters(ModelConfig(path=str(folder))) == model.num_parameters()
+    count = model.num_parameters()
+    assert known_parameters(ModelConfig(path=str(folder))) == Parameters(count, count)
 
 
 def test_a_larger_model_is_assumed_to_be_slower() -> None:
